@@ -1,0 +1,152 @@
+//! Where connections come in: TCP addresses and unix sockets.
+
+use crate::base::host::parse_port;
+use crate::wire::Socket;
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use tokio::net::{TcpListener, UnixListener, UnixStream};
+
+/// Connections that the kernel queues before we take them.
+const BACKLOG: u32 = 4096;
+
+/// Where to listen.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    Tcp(SocketAddr),
+    Unix(PathBuf),
+}
+
+impl Address {
+    /// From a host part as in `ssh -L` and a port: an address, `localhost`, and `*` or nothing for
+    /// every interface. Port 0 lets the kernel choose.
+    pub fn from_parts(host: &str, port: &str) -> Result<Address, String> {
+        let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let ip: IpAddr = match bare.unwrap_or(host) {
+            "" | "*" => Ipv6Addr::UNSPECIFIED.into(),
+            "localhost" => Ipv4Addr::LOCALHOST.into(),
+            ip => ip
+                .parse()
+                .map_err(|_| format!("'{host}' is not an address of this machine"))?,
+        };
+        let port = match port {
+            "0" => 0,
+            port => parse_port(port)?,
+        };
+        Ok(Address::Tcp(SocketAddr::new(ip, port)))
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    /// `ADDRESS:PORT`, `PORT` (on loopback), `*:PORT` or `unix:PATH`.
+    fn from_str(text: &str) -> Result<Address, String> {
+        if let Some(path) = text.strip_prefix("unix:") {
+            return match path {
+                "" => Err("unix: needs a path".into()),
+                path => Ok(Address::Unix(path.into())),
+            };
+        }
+        match text.rsplit_once(':') {
+            Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
+                Err("an IPv6 address needs brackets: [ADDRESS]:PORT".into())
+            }
+            Some((host, port)) => Address::from_parts(host, port),
+            None => Address::from_parts("127.0.0.1", text),
+        }
+    }
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(address) => address.fmt(f),
+            Address::Unix(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+/// A bound listener. A unix socket's file goes when the listener goes.
+pub struct Listener {
+    kind: Kind,
+    address: Address,
+}
+
+enum Kind {
+    Tcp(TcpListener),
+    Unix(UnixListener),
+}
+
+impl Listener {
+    pub async fn bind(address: &Address) -> io::Result<Listener> {
+        match address {
+            Address::Tcp(address) => {
+                let socket = match address {
+                    SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
+                    SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
+                }?;
+                socket.set_reuseaddr(true)?;
+                if address.ip().is_unspecified() && address.is_ipv6() {
+                    // `*` is both families, whatever the system's default.
+                    socket2::SockRef::from(&socket).set_only_v6(false)?;
+                }
+                socket.bind(*address)?;
+                let listener = socket.listen(BACKLOG)?;
+                Ok(Listener {
+                    address: Address::Tcp(listener.local_addr()?),
+                    kind: Kind::Tcp(listener),
+                })
+            }
+            Address::Unix(path) => {
+                remove_stale(path).await?;
+                Ok(Listener {
+                    kind: Kind::Unix(UnixListener::bind(path)?),
+                    address: address.clone(),
+                })
+            }
+        }
+    }
+
+    /// Where it listens, with the port that the kernel chose.
+    pub fn address(&self) -> &Address {
+        &self.address
+    }
+
+    pub async fn accept(&self) -> io::Result<(Socket, Option<SocketAddr>)> {
+        match &self.kind {
+            Kind::Tcp(listener) => {
+                let (stream, peer) = listener.accept().await?;
+                Ok((Socket::from(stream), Some(peer)))
+            }
+            Kind::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((Socket::from(stream), None))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    fn drop(&mut self) {
+        if let Address::Unix(path) = &self.address {
+            let _ = std::fs::remove_file(path);
+        }
+    }
+}
+
+/// Removes a socket file that nobody listens on any more; anything else at the path is left, and
+/// binding will fail.
+async fn remove_stale(path: &PathBuf) -> io::Result<()> {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = std::fs::symlink_metadata(path).is_ok_and(|m| m.file_type().is_socket());
+    if !is_socket {
+        return Ok(());
+    }
+    match UnixStream::connect(path).await {
+        Err(e) if e.kind() == io::ErrorKind::ConnectionRefused => std::fs::remove_file(path),
+        _ => Ok(()),
+    }
+}

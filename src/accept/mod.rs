@@ -1,0 +1,10 @@
+//! Incoming connections: listeners, the loop over them, drain, and the terminator that answers
+//! CONNECT.
+
+mod listener;
+mod server;
+mod terminator;
+
+pub use listener::{Address, Listener};
+pub use server::{Drained, Server};
+pub use terminator::Terminator;

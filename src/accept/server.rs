@@ -1,0 +1,142 @@
+//! The loop over listeners, and its end.
+
+use crate::accept::Listener;
+use crate::wire::Socket;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio::task::JoinHandle;
+
+/// How long accepting rests when descriptors have run out; live connections go on.
+const REST: Duration = Duration::from_millis(50);
+
+/// Accepts connections and runs one task for each.
+pub struct Server {
+    accepting: Vec<JoinHandle<()>>,
+    live: Arc<Live>,
+}
+
+#[derive(Default)]
+struct Live {
+    count: AtomicUsize,
+    ended: Notify,
+}
+
+/// How a drain ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Drained {
+    Empty,
+    /// So many connections were still live.
+    Left(usize),
+}
+
+impl Server {
+    /// Begins to accept on every listener; `handle` lives as long as its connection. Each listener
+    /// brings the value that its connections are handled with.
+    pub fn start<T, F, Fut>(listeners: Vec<(Listener, T)>, handle: F) -> Server
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Fn(T, Socket, Option<SocketAddr>) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
+        let live = Arc::new(Live::default());
+        let accepting = listeners.into_iter().map(|(listener, value)| {
+            let (live, handle) = (live.clone(), handle.clone());
+            tokio::spawn(accept_all(listener, live, move |socket, peer| {
+                handle(value.clone(), socket, peer)
+            }))
+        });
+        Server {
+            accepting: accepting.collect(),
+            live,
+        }
+    }
+
+    /// Stops accepting and waits for live connections, at most for `limit`.
+    pub async fn drain(self, limit: Duration) -> Drained {
+        for task in &self.accepting {
+            task.abort();
+        }
+        for task in self.accepting {
+            // A listener is closed once its task is gone.
+            let _ = task.await;
+        }
+        let _ = tokio::time::timeout(limit, self.live.empty()).await;
+        match self.live.count.load(Ordering::Acquire) {
+            0 => Drained::Empty,
+            n => Drained::Left(n),
+        }
+    }
+}
+
+impl Live {
+    async fn empty(&self) {
+        loop {
+            let ended = self.ended.notified();
+            if self.count.load(Ordering::Acquire) == 0 {
+                return;
+            }
+            ended.await;
+        }
+    }
+}
+
+/// Counts one connection for as long as it is held.
+struct Held(Arc<Live>);
+
+impl Held {
+    fn new(live: &Arc<Live>) -> Held {
+        live.count.fetch_add(1, Ordering::AcqRel);
+        Held(live.clone())
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.ended.notify_waiters();
+        }
+    }
+}
+
+async fn accept_all<F, Fut>(listener: Listener, live: Arc<Live>, handle: F)
+where
+    F: Fn(Socket, Option<SocketAddr>) -> Fut,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    let mut resting = false;
+    loop {
+        match listener.accept().await {
+            Ok((socket, peer)) => {
+                resting = false;
+                let held = Held::new(&live);
+                let work = handle(socket, peer);
+                tokio::spawn(async move {
+                    work.await;
+                    drop(held);
+                });
+            }
+            Err(error) if passing(&error) => {}
+            Err(error) => {
+                if !std::mem::replace(&mut resting, true) {
+                    tracing::warn!("{}: cannot accept: {error}", listener.address());
+                }
+                tokio::time::sleep(REST).await;
+            }
+        }
+    }
+}
+
+/// The connection went before it was taken: the next one is as good as any.
+fn passing(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::ConnectionReset
+            | io::ErrorKind::Interrupted
+    )
+}

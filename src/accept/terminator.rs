@@ -1,0 +1,131 @@
+//! A connection to `serve`, from its first byte to its last.
+
+use crate::auth::Users;
+use crate::base::Target;
+use crate::base::defaults::HEAD_TIMEOUT;
+use crate::carrier::Connector;
+use crate::carrier::h1::server::{self, NoRequest};
+use crate::http::connect::target_of;
+use crate::http::head::RequestHead;
+use crate::http::{ProxyError, Refusal};
+use crate::policy::Clients;
+use crate::relay::{Options, relay};
+use crate::wire::{BoxWire, Deadline, Socket};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Instant;
+use tokio_rustls::TlsAcceptor;
+
+/// Answers CONNECT: who may, where to, and then the bytes.
+pub struct Terminator {
+    /// Speak TLS.
+    pub tls: Option<TlsAcceptor>,
+    /// Ask for a user and password.
+    pub users: Option<Arc<Users>>,
+    pub clients: Clients,
+    pub connector: Arc<dyn Connector>,
+}
+
+/// An open tunnel.
+struct Pair {
+    near: BoxWire,
+    far: BoxWire,
+    target: Target,
+}
+
+impl Terminator {
+    /// Serves one connection until its end.
+    pub async fn handle(self: Arc<Self>, socket: Socket, peer: Option<SocketAddr>) {
+        let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+        // The set-up's state is large and short-lived: boxed, it is gone while the tunnel idles.
+        let Some(pair) = Box::pin(self.open(socket, peer, &client)).await else {
+            return;
+        };
+        drop(self);
+        let started = Instant::now();
+        let outcome = relay(pair.near, pair.far, Options::default()).await;
+        tracing::info!(
+            "{client} -> {}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
+            pair.target,
+            started.elapsed().as_secs_f64(),
+            outcome.to_far,
+            outcome.to_near,
+            outcome.end
+        );
+    }
+
+    async fn open(&self, socket: Socket, peer: Option<SocketAddr>, client: &str) -> Option<Pair> {
+        if !self.clients.admits(peer.map(|p| p.ip())) {
+            tracing::info!("{client}: refused, this client address is not allowed");
+            return None;
+        }
+        let deadline = Deadline::after(HEAD_TIMEOUT);
+        let wire = self.handshake(socket, deadline, client).await?;
+        let (head, mut near) = match server::read_request(wire, deadline).await {
+            Ok(request) => request,
+            Err((NoRequest::Gone, _)) => return None,
+            Err((NoRequest::Refuse(refusal), wire)) => {
+                return refuse(wire, &refusal, client, "-").await;
+            }
+        };
+        let (target, far) = match self.answer(&head).await {
+            Ok(open) => open,
+            Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
+        };
+        if let Err(error) = server::accept(&mut near).await {
+            tracing::info!("{client} -> {target}: the client went away: {error}");
+            return None;
+        }
+        tracing::info!("{client} -> {target}: open");
+        Some(Pair { near, far, target })
+    }
+
+    async fn handshake(&self, socket: Socket, deadline: Deadline, client: &str) -> Option<BoxWire> {
+        let Some(acceptor) = &self.tls else {
+            return Some(Box::new(socket));
+        };
+        match deadline.run(acceptor.accept(socket)).await {
+            Ok(Ok(stream)) => Some(Box::new(stream)),
+            Ok(Err(error)) => {
+                tracing::info!("{client}: TLS handshake failed: {error}");
+                None
+            }
+            Err(_) => None,
+        }
+    }
+
+    async fn answer(&self, head: &RequestHead) -> Result<(Target, BoxWire), Refusal> {
+        let target = target_of(head)?;
+        self.authenticate(head)?;
+        let far = self.connector.connect(&target).await?;
+        Ok((target, far))
+    }
+
+    fn authenticate(&self, head: &RequestHead) -> Result<(), Refusal> {
+        let Some(users) = &self.users else {
+            return Ok(());
+        };
+        let sent = head.fields.get("proxy-authorization");
+        if sent.and_then(|value| users.check(value)).is_some() {
+            return Ok(());
+        }
+        let details = match sent {
+            Some(_) => "user name or password is wrong",
+            None => "this proxy asks for a user name and password",
+        };
+        let challenge = "Basic realm=\"tuncat\", charset=\"UTF-8\"";
+        Err(Refusal::new(ProxyError::HttpRequestDenied, details)
+            .status(407)
+            .field("Proxy-Authenticate", challenge))
+    }
+}
+
+async fn refuse(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<Pair> {
+    tracing::info!(
+        "{client} -> {target}: {} {}",
+        refusal.status,
+        refusal.details
+    );
+    let _ = server::refuse(wire, refusal).await;
+    None
+}

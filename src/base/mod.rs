@@ -1,0 +1,16 @@
+//! The ground everything stands on: errors, names of places, secrets and defaults. No I/O.
+
+pub mod defaults;
+pub mod error;
+pub mod escape;
+pub mod host;
+pub mod pattern;
+pub mod proxy;
+pub mod secret;
+pub mod target;
+
+pub use error::{Blame, Error, Kind, Result, Stage};
+pub use host::Host;
+pub use proxy::{Proxy, Scheme};
+pub use secret::{Credentials, Secret};
+pub use target::{Builtin, Target};

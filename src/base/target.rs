@@ -1,0 +1,198 @@
+//! Where the bytes of a tunnel should end, and how that is written on the wire.
+
+use crate::base::host::{self, Host};
+use std::fmt;
+use std::path::PathBuf;
+
+/// The end of a tunnel.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Target {
+    Tcp {
+        host: Host,
+        port: u16,
+    },
+    /// A unix socket: of this machine, or of the terminator's.
+    Unix(PathBuf),
+    /// Something `serve` answers itself.
+    Builtin(Builtin),
+}
+
+/// Targets inside a terminator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Builtin {
+    /// Sends back what it gets.
+    Echo,
+    /// Takes everything, sends nothing.
+    Discard,
+    /// Sends this many octets of [`crate::base::pattern`], then ends.
+    Source(u64),
+}
+
+/// Built-in targets travel as names below this domain, which never resolves (RFC 6761 §6.4), so no
+/// other proxy can take one for a host.
+const BUILTIN_DOMAIN: &str = ".tuncat.invalid";
+
+impl Target {
+    /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `echo:`, `discard:` or `source:BYTES`.
+    pub fn parse(text: &str) -> Result<Target, String> {
+        match text.split_once(':') {
+            Some(("unix", "")) => Err("unix: needs a path".into()),
+            Some(("unix", path)) if path.starts_with('/') => Ok(Target::Unix(path.into())),
+            Some(("echo", "")) => Ok(Target::Builtin(Builtin::Echo)),
+            Some(("discard", "")) => Ok(Target::Builtin(Builtin::Discard)),
+            // `source:80` could also be a host of that name: the built-in wins.
+            Some(("source", bytes)) => bytes
+                .parse()
+                .map(|n| Target::Builtin(Builtin::Source(n)))
+                .map_err(|_| "source: needs a number of bytes".into()),
+            _ => Target::parse_tcp(text),
+        }
+    }
+
+    fn parse_tcp(text: &str) -> Result<Target, String> {
+        let (host, port) = host::split_port(text)?;
+        Ok(Target::Tcp { host, port })
+    }
+
+    /// The authority-form of CONNECT (RFC 9110 §9.3.6): always with a port.
+    ///
+    /// A unix path is percent-encoded as the host with port 1; only `serve` understands that.
+    pub fn authority(&self) -> String {
+        match self {
+            Target::Tcp { host, port } => format!("{host}:{port}"),
+            Target::Unix(path) => {
+                use std::os::unix::ffi::OsStrExt;
+                let mut out = String::new();
+                for &b in path.as_os_str().as_bytes() {
+                    match b {
+                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
+                            out.push(b as char);
+                        }
+                        _ => out.push_str(&format!("%{b:02X}")),
+                    }
+                }
+                out + ":1"
+            }
+            // The ports are those of the classic services of the same name.
+            Target::Builtin(Builtin::Echo) => format!("echo{BUILTIN_DOMAIN}:7"),
+            Target::Builtin(Builtin::Discard) => format!("discard{BUILTIN_DOMAIN}:9"),
+            Target::Builtin(Builtin::Source(n)) => format!("source-{n}{BUILTIN_DOMAIN}:19"),
+        }
+    }
+
+    /// What a CONNECT asked for: the reverse of [`Target::authority`], and nothing else.
+    pub fn from_authority(text: &str) -> Result<Target, String> {
+        if text.starts_with("%2F") || text.starts_with("%2f") {
+            let path = text.strip_suffix(":1").ok_or("a unix path takes port 1")?;
+            return Ok(Target::Unix(percent_decode_path(path)?));
+        }
+        let target = Target::parse_tcp(text)?;
+        let Target::Tcp {
+            host: Host::Name(name),
+            port,
+        } = &target
+        else {
+            return Ok(target);
+        };
+        match (name.strip_suffix(BUILTIN_DOMAIN), port) {
+            (None, _) => Ok(target),
+            (Some("echo"), 7) => Ok(Target::Builtin(Builtin::Echo)),
+            (Some("discard"), 9) => Ok(Target::Builtin(Builtin::Discard)),
+            (Some(other), 19) => match other.strip_prefix("source-").map(str::parse) {
+                Some(Ok(n)) => Ok(Target::Builtin(Builtin::Source(n))),
+                _ => Err("there is no such built-in target".into()),
+            },
+            (Some(_), _) => Err("there is no such built-in target".into()),
+        }
+    }
+}
+
+fn percent_decode_path(text: &str) -> Result<PathBuf, String> {
+    use std::os::unix::ffi::OsStringExt;
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&b, tail)) = rest.split_first() {
+        rest = tail;
+        if b != b'%' {
+            if !b.is_ascii_alphanumeric() && !b"-_.".contains(&b) {
+                return Err("the unix path is not percent-encoded".into());
+            }
+            bytes.push(b);
+            continue;
+        }
+        let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok());
+        let byte = hex
+            .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
+            .and_then(|h| u8::from_str_radix(h, 16).ok())
+            .filter(|&b| b != 0)
+            .ok_or("the unix path is not percent-encoded")?;
+        bytes.push(byte);
+        rest = &tail[2..];
+    }
+    Ok(std::ffi::OsString::from_vec(bytes).into())
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Tcp { host, port } => write!(f, "{host}:{port}"),
+            Target::Unix(path) => write!(f, "unix:{}", path.display()),
+            Target::Builtin(Builtin::Echo) => f.write_str("echo:"),
+            Target::Builtin(Builtin::Discard) => f.write_str("discard:"),
+            Target::Builtin(Builtin::Source(n)) => write!(f, "source:{n}"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_target_survives_the_wire() {
+        for text in [
+            "example.com:22",
+            "[::1]:22",
+            "10.0.0.1:65535",
+            "unix:/run/a b%.sock",
+            "echo:",
+            "discard:",
+            "source:0",
+            "source:18446744073709551615",
+            "source:80",
+        ] {
+            let target = Target::parse(text).unwrap();
+            assert_eq!(target.to_string(), text);
+            assert_eq!(Target::from_authority(&target.authority()).unwrap(), target);
+        }
+    }
+
+    #[test]
+    fn authorities_that_are_none() {
+        for bad in [
+            "",
+            "h",
+            "h:",
+            "h:0",
+            "h:65536",
+            "h:+80",
+            "h:80x",
+            "h: 80",
+            "u@h:80",
+            "http://h:80",
+            "[1.2.3.4]:80",
+            "a b:80",
+            "0x7f.1:80",
+            "127.1:80",
+            "%2Ftmp%2:1",
+            "%2Ftmp:80",
+            "%2F%00:1",
+            "nope.tuncat.invalid:7",
+            "echo.tuncat.invalid:8",
+            "h:80/",
+            "h:80 ",
+        ] {
+            assert!(Target::from_authority(bad).is_err(), "{bad:?}");
+        }
+    }
+}

@@ -1,0 +1,93 @@
+//! The terminator's side.
+
+use crate::base::defaults::{AGENT, LINGER};
+use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
+use crate::http::{ProxyError, Refusal};
+use crate::wire::{BoxWire, Deadline, Prefixed};
+use std::io;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Octets read at a time while the head arrives.
+const READ: usize = 2048;
+/// Octets of a refused client's that are thrown away before it is cut off.
+const LINGER_BYTES: usize = 256 * 1024;
+
+/// Why there is no request.
+#[derive(Debug)]
+pub enum NoRequest {
+    /// The client went away.
+    Gone,
+    /// What came earns this answer.
+    Refuse(Refusal),
+}
+
+/// Reads one request. The wire that is returned begins with what came after the head.
+pub async fn read_request(
+    mut wire: BoxWire,
+    deadline: Deadline,
+) -> Result<(RequestHead, BoxWire), (NoRequest, BoxWire)> {
+    let mut head = HeadBuffer::new(Role::Server);
+    let mut buffer = Vec::with_capacity(READ);
+    loop {
+        buffer.clear();
+        match deadline.run(wire.read_buf(&mut buffer)).await {
+            Ok(Ok(n)) if n > 0 => {}
+            Ok(_) => return Err((NoRequest::Gone, wire)),
+            Err(_) if head.is_empty() => return Err((NoRequest::Gone, wire)),
+            Err(_) => {
+                let late = Refusal::new(ProxyError::HttpRequestError, "the request took too long");
+                return Err((NoRequest::Refuse(late.status(408)), wire));
+            }
+        }
+        match head.push(&buffer) {
+            Ok(false) => {}
+            Ok(true) => break,
+            Err(e) => return Err((NoRequest::Refuse(refusal_of(e)), wire)),
+        }
+    }
+    match head.into_request() {
+        Ok((request, rest)) if rest.is_empty() => Ok((request, wire)),
+        Ok((request, rest)) => Ok((request, Box::new(Prefixed::new(rest, wire)))),
+        Err(e) => Err((NoRequest::Refuse(refusal_of(e)), wire)),
+    }
+}
+
+/// Says that the tunnel is open.
+pub async fn accept(wire: &mut BoxWire) -> io::Result<()> {
+    let answer = format!("HTTP/1.1 200 Connection established\r\nProxy-Agent: {AGENT}\r\n\r\n");
+    wire.write_all(answer.as_bytes()).await?;
+    wire.flush().await
+}
+
+/// Answers with `refusal` and closes in stages (RFC 9112 §9.6): ends our half, reads what the
+/// client still sends for a while, then lets go. Closing at once could reset the connection and
+/// wipe out the answer.
+pub async fn refuse(mut wire: BoxWire, refusal: &Refusal) -> io::Result<()> {
+    let patience = Deadline::after(LINGER);
+    let answer = async {
+        wire.write_all(&refusal.to_http1()).await?;
+        wire.shutdown().await
+    };
+    patience
+        .run(answer)
+        .await
+        .map_err(|_| io::ErrorKind::TimedOut)??;
+    let mut scratch = [0; 512];
+    let mut left = LINGER_BYTES;
+    while let Ok(Ok(n)) = patience.run(wire.read(&mut scratch)).await {
+        left = left.saturating_sub(n);
+        if n == 0 || left == 0 {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn refusal_of(error: HeadError) -> Refusal {
+    let refusal = Refusal::new(ProxyError::HttpRequestError, error.to_string());
+    match error {
+        HeadError::TooLong | HeadError::TooManyLines => refusal.status(431),
+        HeadError::Version => refusal.status(505),
+        _ => refusal,
+    }
+}

@@ -1,0 +1,164 @@
+//! Options that several commands have.
+
+use crate::base::Proxy;
+use crate::dial::resolve::Pinned;
+use crate::http::Field;
+use crate::tls::Pin;
+use clap::{ArgAction, Args};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The way to the target.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Proxy")]
+pub struct ProxyOptions {
+    /// Proxy to go through: http://, https:// or embedded:
+    ///
+    /// [http|https://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (http) or 443 (https), as with
+    /// curl. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
+    /// TLS on a loopback port; the targets echo:, discard: and source:BYTES answer behind it.
+    /// Without -x the environment decides: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, and no_proxy or NO_PROXY for exceptions.
+    #[arg(short = 'x', long = "proxy", value_name = "URL", value_parser = parse_way, action = ArgAction::Append)]
+    pub proxy: Vec<WayTyped>,
+
+    /// Use no proxy, whatever the environment says
+    #[arg(long, conflicts_with = "proxy")]
+    pub no_proxy: bool,
+
+    /// User and password for the (first) proxy
+    ///
+    /// Without a password it is taken from --proxy-pass-file, TUNCAT_PROXY_PASSWORD or a prompt on the terminal, in that order.
+    #[arg(short = 'U', long, value_name = "USER[:PASSWORD]")]
+    pub proxy_user: Option<String>,
+
+    /// File whose first line is the password for the (first) proxy
+    #[arg(long, value_name = "FILE")]
+    pub proxy_pass_file: Option<PathBuf>,
+
+    /// Header field for the (first) proxy's request, 'Name: value'
+    ///
+    /// 'Name:' alone removes a field that is sent by default.
+    #[arg(short = 'H', long = "header", value_name = "FIELD", value_parser = parse_field)]
+    pub header: Vec<Field>,
+
+    /// Trust any certificate of an https proxy
+    #[arg(short = 'k', long)]
+    pub insecure: bool,
+
+    /// Trust the certificate authorities in this PEM file, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub cacert: Vec<PathBuf>,
+
+    /// Trust the proxy that holds this public key, and no other
+    ///
+    /// The pin replaces the check of certificate chain and name. 'tuncat serve --self-signed' prints its pin.
+    #[arg(long, value_name = "sha256//BASE64", conflicts_with = "insecure")]
+    pub pin: Vec<Pin>,
+
+    /// Seconds until the tunnel must be open; 0 for no limit
+    #[arg(short = 'w', long, value_name = "TIME", value_parser = parse_duration,
+          default_value = "30")]
+    pub connect_timeout: Duration,
+
+    /// Use IPv4 only
+    #[arg(short = '4', long)]
+    pub ipv4: bool,
+
+    /// Use IPv6 only
+    #[arg(short = '6', long, conflicts_with = "ipv4")]
+    pub ipv6: bool,
+
+    /// Address to use for a host and port instead of asking the resolver
+    #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]")]
+    pub resolve: Vec<Pinned>,
+}
+
+/// One `-x`.
+#[derive(Clone, Debug)]
+pub enum WayTyped {
+    Proxy(Proxy),
+    Embedded,
+}
+
+/// What is told, and how.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub struct Output {
+    /// Tell on stderr what happens; twice for more
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// At the end, or on failure, one JSON object on stderr
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn parse_way(text: &str) -> Result<WayTyped, String> {
+    match text {
+        "embedded:" => Ok(WayTyped::Embedded),
+        url => Proxy::parse(url).map(WayTyped::Proxy),
+    }
+}
+
+fn parse_field(text: &str) -> Result<Field, String> {
+    let field = Field::parse(text)?;
+    if crate::http::connect::is_framing(&field.name) {
+        return Err(format!("{} cannot be set on a CONNECT request", field.name));
+    }
+    Ok(field)
+}
+
+/// `30`, `1.5`, `500ms`, `30s`, `2m` or `1h`; a number alone is in seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit = match &text[digits.len()..] {
+        "" | "s" => 1.0,
+        "ms" => 0.001,
+        "m" => 60.0,
+        "h" => 3600.0,
+        _ => return Err("the unit is one of ms, s, m, h".into()),
+    };
+    let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
+    match digits.parse::<f64>() {
+        Ok(number) if plain => {
+            Duration::try_from_secs_f64(number * unit).map_err(|_| "that is too long".into())
+        }
+        _ => Err("a time is written 30, 1.5, 500ms, 2m or 1h".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, ms) in [
+            ("30", 30_000),
+            ("1.5", 1500),
+            ("500ms", 500),
+            ("2m", 120_000),
+            ("0", 0),
+        ] {
+            assert_eq!(
+                parse_duration(text).unwrap(),
+                Duration::from_millis(ms),
+                "{text}"
+            );
+        }
+        for bad in [
+            "",
+            "s",
+            "-1",
+            "1d",
+            "inf",
+            "nan",
+            "1e3",
+            "+1",
+            "1 s",
+            "99999999999999999999",
+        ] {
+            assert!(parse_duration(bad).is_err(), "{bad:?}");
+        }
+    }
+}

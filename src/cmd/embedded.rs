@@ -1,0 +1,73 @@
+//! `-x embedded:`: a terminator in this process, for this process.
+
+use crate::accept::{Address, Listener, Server, Terminator};
+use crate::auth::{Users, basic};
+use crate::base::defaults::TARGET_TIMEOUT;
+use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
+use crate::dial::{Hop, Network, TargetDialer};
+use crate::policy::{Baseline, Clients, Policy};
+use crate::tls::{ClientTls, Identity};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use ring::rand::SecureRandom;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use tokio_rustls::TlsAcceptor;
+
+/// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
+/// pinned, and with a password that nobody else on this machine has.
+pub async fn start() -> Result<Hop> {
+    let credentials = credentials()?;
+    let identity = Identity::self_signed().map_err(Error::internal)?;
+    let pin = identity.pin().map_err(Error::internal)?;
+    let config = identity.server_config().map_err(Error::internal)?;
+    let listener = Listener::bind(&Address::Tcp((Ipv4Addr::LOCALHOST, 0).into())).await;
+    let listener = listener.map_err(|e| Error::internal(format!("cannot listen: {e}")))?;
+    let Address::Tcp(address) = *listener.address() else {
+        return Err(Error::internal("the embedded proxy has no TCP address"));
+    };
+    let terminator = Arc::new(Terminator {
+        tls: Some(TlsAcceptor::from(config)),
+        users: Some(Arc::new(
+            Users::new([credentials.clone()]).map_err(Error::internal)?,
+        )),
+        clients: Clients::default(),
+        connector: Arc::new(TargetDialer {
+            policy: Policy {
+                allow: Vec::new(),
+                deny: Vec::new(),
+                baseline: Baseline::Loopback,
+                builtin: true,
+            },
+            network: Network::default(),
+            timeout: TARGET_TIMEOUT,
+        }),
+    });
+    Server::start(vec![(listener, terminator)], Terminator::handle);
+    let tls = ClientTls {
+        pins: vec![pin],
+        ..ClientTls::default()
+    };
+    Ok(Hop {
+        proxy: Proxy {
+            scheme: Scheme::Https,
+            host: Host::Ip(address.ip()),
+            port: address.port(),
+            credentials: None,
+        },
+        tls: Some(tls.config().map_err(Error::internal)?),
+        authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
+        fields: Vec::new(),
+    })
+}
+
+fn credentials() -> Result<Credentials> {
+    let mut bytes = [0; 24];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| Error::internal("no random numbers from the system"))?;
+    Ok(Credentials {
+        user: "embedded".into(),
+        password: Some(Secret::new(STANDARD.encode(bytes))),
+    })
+}

@@ -1,0 +1,115 @@
+//! `tuncat listen`: each connection to a local port through a tunnel of its own.
+
+use crate::accept::Server;
+use crate::base::defaults::FIN_DELAY;
+use crate::base::{Error, Result, Target};
+use crate::carrier::HalfClose;
+use crate::cli::Listen;
+use crate::cmd::signals::Signals;
+use crate::cmd::{route, runtime, serve};
+use crate::dial::Dialer;
+use crate::plan::{Environment, Forward, RoutePlan};
+use crate::relay::{Options, relay};
+use crate::ui::log::{self, Quiet};
+use crate::ui::report;
+use crate::wire::Socket;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use tokio::runtime::Builder;
+
+/// What the connections of one local end need.
+struct Forwarding {
+    dialer: Arc<Dialer>,
+    target: Target,
+    idle: Option<Duration>,
+}
+
+pub fn run(args: &Listen) -> Result<()> {
+    log::init(Quiet::Warnings, args.output.verbose);
+    let environment = Environment::of_process();
+    let mut plans = Vec::new();
+    for text in &args.local {
+        let forward =
+            Forward::parse(text).map_err(|why| Error::usage(format!("-L {text}: {why}")))?;
+        let plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
+        plans.push((forward, plan));
+    }
+    if let Some((_, plan)) = plans.first() {
+        route::protect(plan);
+    }
+    serve::raise_descriptor_limit();
+    let runtime = runtime(Builder::new_multi_thread())?;
+    let result = runtime.block_on(listen(args, plans));
+    runtime.shutdown_background();
+    result
+}
+
+async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
+    let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
+    let mut listeners = Vec::new();
+    let mut dialers: Vec<(RoutePlan, Arc<Dialer>)> = Vec::new();
+    for (forward, plan) in plans {
+        // The environment may send targets different ways; equal ways share a dialer, so that a
+        // password is asked for once.
+        let known = dialers.iter().find(|(p, _)| p.route == plan.route);
+        let dialer = match known {
+            Some((_, dialer)) => dialer.clone(),
+            None => {
+                let dialer = tokio::select! {
+                    dialer = route::dialer(&plan) => Arc::new(dialer?.0),
+                    number = signals.next() => return Err(serve::ended_by(number)),
+                };
+                dialers.push((plan, dialer.clone()));
+                dialer
+            }
+        };
+        let listener = serve::bind(&forward.local).await?;
+        let at = listener.address();
+        report::line(&format!("tuncat: listening on {at} -> {}", forward.target));
+        let forwarding = Arc::new(Forwarding {
+            dialer,
+            target: forward.target,
+            idle: args.idle_timeout,
+        });
+        listeners.push((listener, forwarding));
+    }
+    let server = Server::start(listeners, carry);
+    serve::run_until_signal(server, signals, args.drain).await
+}
+
+/// One connection, from its accept to its end.
+async fn carry(forwarding: Arc<Forwarding>, socket: Socket, peer: Option<SocketAddr>) {
+    let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+    let target = &forwarding.target;
+    // Boxed so that an idle tunnel does not keep the room that its set-up took.
+    let tunnel = match Box::pin(forwarding.dialer.open(target)).await {
+        Ok(tunnel) => tunnel,
+        Err(error) => {
+            // The client sees a reset: the socket is dropped unfinished.
+            report::line(&format!("tuncat: {client}: {error}"));
+            return;
+        }
+    };
+    tracing::info!(
+        "{client} -> {target}: open in {:.1} ms",
+        tunnel.setup.total().as_secs_f64() * 1e3
+    );
+    let options = Options {
+        idle: forwarding.idle,
+        fin_delay: match tunnel.half_close {
+            HalfClose::Kept => None,
+            HalfClose::Unknown => Some(FIN_DELAY),
+        },
+        ..Options::default()
+    };
+    let started = Instant::now();
+    let outcome = relay(socket, tunnel.wire, options).await;
+    tracing::info!(
+        "{client} -> {target}: closed after {:.3} s, {} bytes sent, {} received, {}",
+        started.elapsed().as_secs_f64(),
+        outcome.to_far,
+        outcome.to_near,
+        outcome.end
+    );
+}

@@ -1,0 +1,38 @@
+//! One file per command: plan in, exit code out.
+
+mod argv;
+mod connect;
+mod embedded;
+mod generate;
+mod listen;
+mod route;
+mod serve;
+mod signals;
+
+use crate::base::{Error, Result};
+use crate::cli::{Cli, Command};
+use crate::ui::report;
+use tokio::runtime::{Builder, Runtime};
+
+/// Runs the command and tells what went wrong; the process's exit code.
+pub fn run(cli: Cli) -> i32 {
+    let result = match cli.command {
+        Command::Connect(args) => return connect::run(&args),
+        Command::Listen(args) => listen::run(&args),
+        Command::Serve(args) => serve::run(args),
+        Command::Generate(args) => generate::run(&args),
+    };
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            report::error(&error);
+            error.kind().exit_code()
+        }
+    }
+}
+
+/// A runtime on this thread alone; others come only for names that have to be looked up.
+fn runtime(mut builder: Builder) -> Result<Runtime> {
+    let runtime = builder.enable_io().enable_time().build();
+    runtime.map_err(|e| Error::internal(format!("cannot start: {e}")))
+}

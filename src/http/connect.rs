@@ -1,0 +1,177 @@
+//! The rules of CONNECT (RFC 9110 §9.3.6, RFC 9112 §3.2.3) on HTTP/1.x.
+
+use crate::base::Target;
+use crate::base::defaults::AGENT;
+use crate::http::field::{Field, Fields};
+use crate::http::head::RequestHead;
+use crate::http::proxy_status::ProxyError;
+use crate::http::refusal::Refusal;
+
+/// A CONNECT request to send. Nothing in it can break out of its line: the authority comes from a
+/// checked [`Target`], fields from [`Field::parse`].
+#[derive(Clone, Debug)]
+pub struct ConnectRequest {
+    pub authority: String,
+    /// `Proxy-Authorization`, ready to send.
+    pub authorization: Option<crate::base::Secret>,
+    /// The user's own fields. One named like a default field replaces it; an empty one removes it.
+    pub fields: Vec<Field>,
+}
+
+impl ConnectRequest {
+    /// The octets of the request.
+    pub fn to_http1(&self) -> Vec<u8> {
+        let mut out = format!("CONNECT {} HTTP/1.1\r\n", self.authority).into_bytes();
+        let mut line = |name: &str, value: &[u8]| {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        };
+        let typed = |name: &str| {
+            self.fields
+                .iter()
+                .any(|f| f.name.eq_ignore_ascii_case(name))
+        };
+        for (name, value) in [("Host", self.authority.as_str()), ("User-Agent", AGENT)] {
+            if !typed(name) {
+                line(name, value.as_bytes());
+            }
+        }
+        if let Some(authorization) = &self.authorization
+            && !typed("Proxy-Authorization")
+        {
+            line("Proxy-Authorization", authorization.expose().as_bytes());
+        }
+        for field in self.fields.iter().filter(|f| !f.value.is_empty()) {
+            line(&field.name, &field.value);
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+}
+
+/// Fields that would change where the request ends; a CONNECT has no content.
+pub fn is_framing(name: &str) -> bool {
+    [
+        "content-length",
+        "transfer-encoding",
+        "trailer",
+        "upgrade",
+        "connection",
+    ]
+    .iter()
+    .any(|f| name.eq_ignore_ascii_case(f))
+}
+
+/// The target of a request that a terminator received, or the refusal it earns.
+pub fn target_of(request: &RequestHead) -> Result<Target, Refusal> {
+    let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
+    if request.method != "CONNECT" {
+        let details = "this proxy only opens tunnels: use CONNECT";
+        return Err(bad(details).status(405).field("Allow", "CONNECT"));
+    }
+    let target = Target::from_authority(&request.target).map_err(|why| bad(&why))?;
+    check_host(request)?;
+    check_no_content(&request.fields)?;
+    Ok(target)
+}
+
+/// RFC 9112 §3.2: exactly one Host, equal to the authority. Some clients leave the port out.
+fn check_host(request: &RequestHead) -> Result<(), Refusal> {
+    let bad = |details: &str| Err(Refusal::new(ProxyError::HttpRequestError, details));
+    let mut hosts = request.fields.all("host");
+    let (first, second) = (hosts.next(), hosts.next());
+    match (first, second) {
+        (None, _) if request.minor == 0 => Ok(()),
+        (None, _) => bad("no Host field"),
+        (Some(_), Some(_)) => bad("more than one Host field"),
+        (Some(host), None) => {
+            let authority = request.target.as_bytes();
+            let colon = request.target.rfind(':').unwrap_or(authority.len());
+            let equal = |other: &[u8]| host.eq_ignore_ascii_case(other);
+            if equal(authority) || equal(&authority[..colon]) {
+                return Ok(());
+            }
+            bad("the Host field differs from the request target")
+        }
+    }
+}
+
+/// RFC 9110 §9.3.6: CONNECT has no content; a claim of some is an attempt at smuggling or a mistake.
+fn check_no_content(fields: &Fields) -> Result<(), Refusal> {
+    let bad = |details: &str| Err(Refusal::new(ProxyError::HttpRequestError, details));
+    if fields.all("transfer-encoding").next().is_some() {
+        return bad("a CONNECT request has no Transfer-Encoding");
+    }
+    if fields.all("content-length").any(|v| v != b"0") {
+        return bad("a CONNECT request has no content");
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::http::head::{HeadBuffer, Role};
+
+    fn parse(text: &str) -> Result<Target, u16> {
+        let mut buffer = HeadBuffer::new(Role::Server);
+        buffer.push(text.as_bytes()).unwrap();
+        target_of(&buffer.into_request().unwrap().0).map_err(|r| r.status)
+    }
+
+    #[test]
+    fn the_request_line_and_the_defaults() {
+        let mut request = ConnectRequest {
+            authority: "[::1]:22".into(),
+            authorization: None,
+            fields: vec![Field::parse("X-A: b").unwrap()],
+        };
+        assert_eq!(
+            request.to_http1(),
+            format!("CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nUser-Agent: {AGENT}\r\nX-A: b\r\n\r\n")
+                .as_bytes()
+        );
+        request.fields = vec![
+            Field::parse("user-agent:").unwrap(),
+            Field::parse("Host: x").unwrap(),
+        ];
+        assert_eq!(
+            request.to_http1(),
+            b"CONNECT [::1]:22 HTTP/1.1\r\nHost: x\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn hosts() {
+        assert!(parse("CONNECT h:1 HTTP/1.1\r\nHost: H:1\r\n\r\n").is_ok());
+        assert!(parse("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n").is_ok());
+        assert!(parse("CONNECT h:1 HTTP/1.0\r\n\r\n").is_ok());
+        for bad in [
+            "",
+            "Host: i:1\r\n",
+            "Host: h:2\r\n",
+            "Host: h:1\r\nHost: h:1\r\n",
+            "Host:\r\n",
+        ] {
+            let text = format!("CONNECT h:1 HTTP/1.1\r\n{bad}\r\n");
+            assert_eq!(parse(&text), Err(400), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn no_content() {
+        let with = |f: &str| parse(&format!("CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n{f}\r\n\r\n"));
+        assert!(with("Content-Length: 0").is_ok());
+        assert_eq!(with("Content-Length: 1"), Err(400));
+        assert_eq!(with("Content-Length: +0"), Err(400));
+        assert_eq!(with("Transfer-Encoding: chunked"), Err(400));
+    }
+
+    #[test]
+    fn other_methods() {
+        assert_eq!(parse("GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n"), Err(405));
+        assert_eq!(parse("connect h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"), Err(405));
+    }
+}

@@ -1,0 +1,52 @@
+//! What a status of an answer to CONNECT means for the user.
+
+use crate::base::{Blame, Kind};
+
+/// The usual reason phrase.
+pub fn reason(status: u16) -> &'static str {
+    match status {
+        400 => "Bad Request",
+        403 => "Forbidden",
+        405 => "Method Not Allowed",
+        407 => "Proxy Authentication Required",
+        408 => "Request Timeout",
+        431 => "Request Header Fields Too Large",
+        500 => "Internal Server Error",
+        501 => "Not Implemented",
+        502 => "Bad Gateway",
+        503 => "Service Unavailable",
+        504 => "Gateway Timeout",
+        505 => "HTTP Version Not Supported",
+        _ => "Refused",
+    }
+}
+
+/// What kind of failure a final, not successful answer is, and who can mend it. `token` is the
+/// proxy's own error token, more exact than the status where there is one.
+pub fn meaning(status: u16, token: Option<&str>) -> (Kind, Blame) {
+    match token {
+        Some("dns_error" | "dns_timeout" | "destination_not_found") => {
+            return (Kind::TargetNotResolved, Blame::Target);
+        }
+        Some(
+            "destination_unavailable"
+            | "destination_ip_unroutable"
+            | "connection_refused"
+            | "connection_terminated"
+            | "connection_timeout",
+        ) => return (Kind::TargetUnreachable, Blame::Target),
+        Some("destination_ip_prohibited" | "http_request_denied") if status != 407 => {
+            return (Kind::Refused, Blame::Proxy);
+        }
+        // Squid's own tokens, from `X-Squid-Error`.
+        Some("ERR_DNS_FAIL") => return (Kind::TargetNotResolved, Blame::Target),
+        _ => {}
+    }
+    match status {
+        400 | 405 | 426 | 501 => (Kind::Unsupported, Blame::Proxy),
+        407 => (Kind::ProxyAuth, Blame::User),
+        429 => (Kind::RateLimited, Blame::Proxy),
+        502..=504 => (Kind::TargetUnreachable, Blame::Target),
+        _ => (Kind::Refused, Blame::Proxy),
+    }
+}

@@ -1,0 +1,11 @@
+//! From what was typed and the environment to the configuration of the layers below. Nothing here
+//! does I/O: files, prompts and sockets come later.
+
+pub mod env;
+pub mod forward;
+mod no_proxy;
+pub mod route;
+
+pub use env::Environment;
+pub use forward::Forward;
+pub use route::{Password, Route, RoutePlan};

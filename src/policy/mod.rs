@@ -1,0 +1,118 @@
+//! Who may use a terminator, and to reach what. Decided on the addresses that are then dialled,
+//! never on names alone.
+
+pub mod clients;
+pub mod rule;
+pub mod special;
+
+pub use clients::Clients;
+pub use rule::Rule;
+
+use crate::base::{Host, Target};
+use crate::http::{ProxyError, Refusal};
+use std::net::SocketAddr;
+
+/// What may be reached. Deny rules win; allow rules, where there are any, replace the default.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    pub allow: Vec<Rule>,
+    pub deny: Vec<Rule>,
+    pub baseline: Baseline,
+    /// Built-in targets are there.
+    pub builtin: bool,
+}
+
+/// What is allowed where no allow rule is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Baseline {
+    /// For a terminator on a loopback address: public and loopback addresses, every port.
+    Loopback,
+    /// For any other: public addresses, port 443.
+    Exposed,
+}
+
+impl Policy {
+    /// Before anything is resolved: what the target's name, port and kind already forbid.
+    pub fn check_target(&self, target: &Target) -> Result<(), Refusal> {
+        match target {
+            Target::Builtin(_) if self.builtin => Ok(()),
+            Target::Builtin(_) => Err(denied("built-in targets are not allowed here")),
+            Target::Unix(path) => {
+                let named = |rules: &[Rule]| rules.iter().any(|r| r.covers_unix(path));
+                if named(&self.deny) || !named(&self.allow) {
+                    return Err(denied("this unix socket is not allowed"));
+                }
+                Ok(())
+            }
+            Target::Tcp { host, port } => {
+                if self.deny.iter().any(|r| r.covers_name(host, *port)) {
+                    return Err(denied("a rule denies this target"));
+                }
+                let possible = match (self.allow.is_empty(), self.baseline) {
+                    (true, Baseline::Loopback) => true,
+                    (true, Baseline::Exposed) => *port == 443,
+                    (false, _) => self.allow.iter().any(|r| r.may_cover(host, *port)),
+                };
+                if possible {
+                    return Ok(());
+                }
+                Err(denied("no rule allows this target"))
+            }
+        }
+    }
+
+    /// The addresses out of `resolved` that may be dialled, in the same order.
+    ///
+    /// Fails with `destination_ip_prohibited` where none is left.
+    pub fn check_addresses(
+        &self,
+        host: &Host,
+        resolved: &[SocketAddr],
+    ) -> Result<Vec<SocketAddr>, Refusal> {
+        let mut reason = String::from("the name has no address");
+        let mut allowed = Vec::new();
+        for &address in resolved {
+            match self.check_address(host, address) {
+                Ok(()) => allowed.push(address),
+                Err(why) => reason = why,
+            }
+        }
+        if allowed.is_empty() {
+            return Err(Refusal::new(ProxyError::DestinationIpProhibited, reason));
+        }
+        Ok(allowed)
+    }
+
+    fn check_address(&self, host: &Host, address: SocketAddr) -> Result<(), String> {
+        let (ip, port) = (address.ip().to_canonical(), address.port());
+        if self.deny.iter().any(|r| r.covers_address(ip, port)) {
+            return Err("a rule denies this address".into());
+        }
+        let special = special::kind(ip);
+        if self.allow.is_empty() {
+            return match special {
+                None => Ok(()),
+                Some(special::LOOPBACK) if self.baseline == Baseline::Loopback => Ok(()),
+                Some(kind) => Err(format!("{kind} addresses are not allowed")),
+            };
+        }
+        // A name may point anywhere, so a rule on names never opens an address that is special.
+        let by_address = self.allow.iter().any(|r| r.covers_address(ip, port));
+        let by_name = self.allow.iter().any(|r| r.covers_name(host, port));
+        match special {
+            _ if by_address => Ok(()),
+            Some(kind) => Err(format!(
+                "{kind} addresses need a rule that names the address"
+            )),
+            None if by_name => Ok(()),
+            None => Err("no rule allows this address".into()),
+        }
+    }
+}
+
+fn denied(details: &str) -> Refusal {
+    Refusal::new(ProxyError::HttpRequestDenied, details)
+}
+
+#[cfg(test)]
+mod tests;

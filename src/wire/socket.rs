@@ -1,0 +1,165 @@
+//! TCP and unix sockets as wires.
+
+use crate::base::defaults::{KEEPALIVE_IDLE, KEEPALIVE_INTERVAL, KEEPALIVE_PROBES};
+use crate::wire::{Abort, Wire};
+use socket2::{SockRef, TcpKeepalive};
+use std::io;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpStream, UnixStream};
+
+/// A connected socket.
+pub struct Socket {
+    io: Io,
+    /// Our FIN is on its way: dropping is no longer an abort.
+    finished: bool,
+}
+
+enum Io {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+impl From<TcpStream> for Socket {
+    /// Sets the options that every TCP connection of ours has.
+    fn from(io: TcpStream) -> Self {
+        tune(&io);
+        let io = Io::Tcp(io);
+        Socket {
+            io,
+            finished: false,
+        }
+    }
+}
+
+impl From<UnixStream> for Socket {
+    fn from(io: UnixStream) -> Self {
+        let io = Io::Unix(io);
+        Socket {
+            io,
+            finished: false,
+        }
+    }
+}
+
+impl Socket {
+    /// The other end; nothing for unix sockets or when it is gone already.
+    pub fn peer(&self) -> Option<SocketAddr> {
+        match &self.io {
+            Io::Tcp(tcp) => tcp.peer_addr().ok(),
+            Io::Unix(_) => None,
+        }
+    }
+
+    /// Makes closing a reset (`SO_LINGER` 0).
+    fn reset_on_close(&self) {
+        if let Io::Tcp(tcp) = &self.io {
+            // It fails only on a socket that is dead already.
+            let _ = SockRef::from(tcp).set_linger(Some(Duration::ZERO));
+        }
+    }
+}
+
+/// No Nagle (bytes go when they come), and keepalive to find dead paths. Both are improvements
+/// only: a system that refuses one still carries the tunnel.
+fn tune(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    let keepalive = TcpKeepalive::new()
+        .with_time(KEEPALIVE_IDLE)
+        .with_interval(KEEPALIVE_INTERVAL)
+        .with_retries(KEEPALIVE_PROBES);
+    let _ = SockRef::from(stream).set_tcp_keepalive(&keepalive);
+}
+
+impl Wire for Socket {
+    fn abort(&mut self, _reason: Abort) {
+        self.finished = false;
+        match &self.io {
+            // The RST leaves when the socket is dropped, which comes right after every abort.
+            Io::Tcp(_) => self.reset_on_close(),
+            Io::Unix(unix) => {
+                let _ = SockRef::from(unix).shutdown(std::net::Shutdown::Both);
+            }
+        }
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        match &self.io {
+            Io::Tcp(tcp) => Some(tcp),
+            Io::Unix(_) => None,
+        }
+    }
+
+    fn is_raw(&self) -> bool {
+        true
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        if !self.finished {
+            self.reset_on_close();
+        }
+    }
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.io {
+            Io::Tcp(io) => Pin::new(io).poll_read(cx, buf),
+            Io::Unix(io) => Pin::new(io).poll_read(cx, buf),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Tcp(io) => Pin::new(io).poll_write(cx, buf),
+            Io::Unix(io) => Pin::new(io).poll_write(cx, buf),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.io {
+            Io::Tcp(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+            Io::Unix(io) => Pin::new(io).poll_write_vectored(cx, bufs),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let result = match &mut self.io {
+            Io::Tcp(io) => Pin::new(io).poll_shutdown(cx),
+            Io::Unix(io) => Pin::new(io).poll_shutdown(cx),
+        };
+        match ready!(result) {
+            // It is closed on both sides already.
+            Err(e) if e.kind() != io::ErrorKind::NotConnected => return Poll::Ready(Err(e)),
+            _ => self.finished = true,
+        }
+        Poll::Ready(Ok(()))
+    }
+}

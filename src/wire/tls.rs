@@ -1,0 +1,25 @@
+//! TLS streams as wires: close_notify is the end, TCP's FIN alone is a truncation (RFC 8446 §6.1,
+//! RFC 9112 §9.8).
+
+use crate::wire::{Abort, Wire};
+use tokio::net::TcpStream;
+
+impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
+    fn abort(&mut self, reason: Abort) {
+        self.get_mut().0.abort(reason);
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.get_ref().0.tcp()
+    }
+}
+
+impl<W: Wire> Wire for tokio_rustls::server::TlsStream<W> {
+    fn abort(&mut self, reason: Abort) {
+        self.get_mut().0.abort(reason);
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.get_ref().0.tcp()
+    }
+}
