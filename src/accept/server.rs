@@ -1,6 +1,7 @@
 //! The loop over listeners, and its end.
 
 use crate::accept::Listener;
+use crate::base::memory::Tide;
 use crate::wire::Socket;
 use std::future::Future;
 use std::io;
@@ -23,6 +24,7 @@ pub struct Server {
 #[derive(Default)]
 struct Live {
     count: AtomicUsize,
+    tide: Tide,
     ended: Notify,
 }
 
@@ -90,14 +92,17 @@ struct Held(Arc<Live>);
 
 impl Held {
     fn new(live: &Arc<Live>) -> Held {
-        live.count.fetch_add(1, Ordering::AcqRel);
+        let before = live.count.fetch_add(1, Ordering::AcqRel);
+        live.tide.rose(before + 1);
         Held(live.clone())
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        if self.0.count.fetch_sub(1, Ordering::AcqRel) == 1 {
+        let before = self.0.count.fetch_sub(1, Ordering::AcqRel);
+        self.0.tide.fell(before - 1);
+        if before == 1 {
             self.0.ended.notify_waiters();
         }
     }

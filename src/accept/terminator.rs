@@ -38,15 +38,16 @@ impl Terminator {
     pub async fn handle(self: Arc<Self>, socket: Socket, peer: Option<SocketAddr>) {
         let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
         // The set-up's state is large and short-lived: boxed, it is gone while the tunnel idles.
-        let Some(pair) = Box::pin(self.open(socket, peer, &client)).await else {
+        let Some(Pair { near, far, target }) = Box::pin(self.open(socket, peer, &client)).await
+        else {
             return;
         };
         drop(self);
         let started = Instant::now();
-        let outcome = relay(pair.near, pair.far, Options::default()).await;
+        let outcome = relay(near, far, Options::default()).await;
         tracing::info!(
             "{client} -> {}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
-            pair.target,
+            target,
             started.elapsed().as_secs_f64(),
             outcome.to_far,
             outcome.to_near,

@@ -194,7 +194,7 @@ struct Inner {
 impl Error {
     /// `cause` is one clause without a full stop; it must already be free of raw peer bytes.
     pub fn new(kind: Kind, stage: Stage, blame: Blame, cause: impl Into<String>) -> Self {
-        let cause = cause.into();
+        let cause = plain(&cause.into());
         Error(Box::new(Inner {
             kind,
             stage,
@@ -288,6 +288,15 @@ impl Error {
     }
 }
 
+/// The text of a system error without its number, which helps nobody who reads the line.
+pub fn plain(text: &str) -> String {
+    let Some(at) = text.find(" (os error ") else {
+        return text.into();
+    };
+    let end = text[at + 1..].find(')').map_or(text.len(), |n| at + 2 + n);
+    format!("{}{}", &text[..at], &text[end..])
+}
+
 impl fmt::Display for Error {
     /// `stage: hop (peer): cause [token]: "body"; hint` on one line.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -340,6 +349,15 @@ mod tests {
              [http_request_denied]: \"no\"; ask for port 22"
         );
         assert_eq!(e.to_json()["exit_code"], 101);
+    }
+
+    #[test]
+    fn system_errors_come_without_their_number() {
+        assert_eq!(
+            plain("refused (os error 111) (and 2 more)"),
+            "refused (and 2 more)"
+        );
+        assert_eq!(plain("a (b)"), "a (b)");
     }
 
     #[test]

@@ -4,6 +4,7 @@ pub mod defaults;
 pub mod error;
 pub mod escape;
 pub mod host;
+pub mod memory;
 pub mod pattern;
 pub mod proxy;
 pub mod secret;

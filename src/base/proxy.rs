@@ -24,8 +24,9 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT][/]` as curl reads it: no scheme is `http`, no port
-    /// is 1080 for `http` and 443 for `https`; user and password may be percent-encoded.
+    /// `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]` as curl reads it: no scheme is `http`, no port is
+    /// 1080 for `http` and 443 for `https`; user and password may be percent-encoded; a path, query
+    /// or fragment means nothing.
     ///
     /// The error never repeats the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Proxy, String> {
@@ -36,10 +37,7 @@ impl Proxy {
             Some((s, _)) => return Err(unsupported_scheme(s)),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-        let (authority, path) = rest.split_at(end);
-        if !matches!(path, "" | "/") {
-            return Err("a proxy URL has no path".into());
-        }
+        let authority = &rest[..end];
         let (userinfo, address) = match authority.rsplit_once('@') {
             Some((userinfo, address)) => (Some(userinfo), address),
             None => (None, authority),
@@ -126,6 +124,7 @@ mod tests {
             ("http://[::1]", "http://[::1]:1080"),
             ("http://[::1]:1", "http://[::1]:1"),
             ("http://u:p@h:1", "http://h:1"),
+            ("http://h:1/path?query#part", "http://h:1"),
         ] {
             assert_eq!(Proxy::parse(url).unwrap().to_string(), shown, "{url}");
         }
@@ -156,7 +155,6 @@ mod tests {
             "http://h:x",
             "ftp://h",
             "socks5://h:1",
-            "http://h:1/path",
             "http://u:p@",
             "http://a b:1",
         ] {

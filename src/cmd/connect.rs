@@ -97,6 +97,12 @@ async fn tunnel(
     summary.duration = started.elapsed();
     summary.outcome(&outcome);
     tracing::info!("{}", summary.line());
+    if half_close == HalfClose::Unknown && reply_may_be_lost(&outcome) {
+        report::line(
+            "tuncat: note: nothing came back, and this proxy may close both ways when one side \
+             ends; if an answer was due, give it more time with --fin-delay",
+        );
+    }
     judge(outcome, target).map_err(|e| e.peer(peer))
 }
 
@@ -122,6 +128,13 @@ fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
             false => Near::Stdio,
         },
     }
+}
+
+/// We ended first and all was closed without a single byte for us. That may be right (an upload), or
+/// be an answer that the proxy cut off; no exit code can tell, so it is said.
+fn reply_may_be_lost(outcome: &Outcome) -> bool {
+    let ended_first = outcome.first_end == Some(Side::Near);
+    matches!(outcome.end, End::Clean) && ended_first && outcome.to_near == 0
 }
 
 /// What the end of the relay means for the user.

@@ -1,6 +1,7 @@
 //! The answer of a terminator that does not open a tunnel.
 
 use crate::base::defaults::AGENT;
+use crate::base::error::plain;
 use crate::http::proxy_status::{self, ProxyError};
 use crate::http::status::reason;
 
@@ -22,7 +23,7 @@ impl Refusal {
         Refusal {
             status: error.status(),
             error,
-            details: details.into(),
+            details: plain(&details.into()),
             fields: Vec::new(),
         }
     }

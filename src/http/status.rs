@@ -38,13 +38,18 @@ pub fn meaning(status: u16, token: Option<&str>) -> (Kind, Blame) {
         Some("destination_ip_prohibited" | "http_request_denied") if status != 407 => {
             return (Kind::Refused, Blame::Proxy);
         }
-        // Squid's own tokens, from `X-Squid-Error`.
+        // Squid's own tokens, from `X-Squid-Error`. It answers CONNECT to a name that it cannot
+        // resolve with the second, among other troubles.
         Some("ERR_DNS_FAIL") => return (Kind::TargetNotResolved, Blame::Target),
+        Some("ERR_CANNOT_FORWARD" | "ERR_CONNECT_FAIL") => {
+            return (Kind::TargetUnreachable, Blame::Target);
+        }
         _ => {}
     }
     match status {
         400 | 405 | 426 | 501 => (Kind::Unsupported, Blame::Proxy),
-        407 => (Kind::ProxyAuth, Blame::User),
+        // 401 is an origin's, but some proxies (tinyproxy) say it of themselves.
+        401 | 407 => (Kind::ProxyAuth, Blame::User),
         429 => (Kind::RateLimited, Blame::Proxy),
         502..=504 => (Kind::TargetUnreachable, Blame::Target),
         _ => (Kind::Refused, Blame::Proxy),

@@ -85,35 +85,16 @@ impl fmt::Display for End {
 }
 
 /// Carries octets both ways until both ends are reached or one side breaks.
-pub async fn relay<N: Wire, F: Wire>(near: N, far: F, options: Options) -> Outcome {
+///
+/// Not an `async fn` with these arguments: it would keep them beside the state made of them for as
+/// long as the tunnel lives.
+pub fn relay<N: Wire, F: Wire>(
+    near: N,
+    far: F,
+    options: Options,
+) -> impl Future<Output = Outcome> + Send {
     let mut relay = Relay::new(near, far, options);
-    let end = poll_fn(|cx| relay.poll(cx)).await;
-    match &end {
-        End::Clean => {}
-        End::Idle => {
-            relay.near.abort(Abort::Cancel);
-            relay.far.abort(Abort::Cancel);
-        }
-        // What the broken side sent before it broke has been written; a reset must not overtake it.
-        End::Broken {
-            side: Side::Near, ..
-        } => {
-            drain::sent(&mut relay.far).await;
-            relay.far.abort(Abort::Connect);
-        }
-        End::Broken {
-            side: Side::Far, ..
-        } => {
-            drain::sent(&mut relay.near).await;
-            relay.near.abort(Abort::Connect);
-        }
-    }
-    Outcome {
-        to_far: relay.to_far.count,
-        to_near: relay.to_near.count,
-        first_end: relay.first_end,
-        end,
-    }
+    async move { relay.run().await }
 }
 
 struct Relay<N, F> {
@@ -148,6 +129,39 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             first_end: None,
             broken: None,
             timer: Timer::default(),
+        }
+    }
+
+    async fn run(&mut self) -> Outcome {
+        let end = poll_fn(|cx| self.poll(cx)).await;
+        match &end {
+            End::Clean => {}
+            End::Idle => {
+                self.near.abort(Abort::Cancel);
+                self.far.abort(Abort::Cancel);
+            }
+            // What the broken side sent before it broke has been written; a reset must not
+            // overtake it. Boxed: the room is needed at the end only.
+            End::Broken {
+                side: Side::Near, ..
+            } => {
+                if self.options.near == Near::Peer {
+                    Box::pin(drain::sent(&mut self.far)).await;
+                }
+                self.far.abort(Abort::Connect);
+            }
+            End::Broken {
+                side: Side::Far, ..
+            } => {
+                Box::pin(drain::sent(&mut self.near)).await;
+                self.near.abort(Abort::Connect);
+            }
+        }
+        Outcome {
+            to_far: self.to_far.count,
+            to_near: self.to_near.count,
+            first_end: self.first_end,
+            end,
         }
     }
 

@@ -80,6 +80,9 @@ fn hint(kind: Kind, head: &ResponseHead, request: &ConnectRequest) -> String {
             ),
             None => "redirects are not followed".into(),
         },
+        (Kind::Refused, 500..) => {
+            format!("the proxy failed, perhaps because it could not reach {target}; ask its owner")
+        }
         (Kind::Refused, _) => format!(
             "the proxy's rules do not let you reach {target}; many allow port 443 only, so try \
              that or ask for it"
@@ -100,6 +103,7 @@ fn auth_hint(head: &ResponseHead, sent: bool) -> String {
     let schemes: Vec<String> = head
         .fields
         .all("proxy-authenticate")
+        .chain(head.fields.all("www-authenticate"))
         .filter_map(|v| v.split(|b| *b == b' ').next())
         .map(|scheme| escape(scheme, 20))
         .collect();

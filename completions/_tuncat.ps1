@@ -1,0 +1,129 @@
+
+using namespace System.Management.Automation
+using namespace System.Management.Automation.Language
+
+Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
+    param($wordToComplete, $commandAst, $cursorPosition)
+
+    $commandElements = $commandAst.CommandElements
+    $command = @(
+        'tuncat'
+        for ($i = 1; $i -lt $commandElements.Count; $i++) {
+            $element = $commandElements[$i]
+            if ($element -isnot [StringConstantExpressionAst] -or
+                $element.StringConstantType -ne [StringConstantType]::BareWord -or
+                $element.Value.StartsWith('-') -or
+                $element.Value -eq $wordToComplete) {
+                break
+        }
+        $element.Value
+    }) -join ';'
+
+    $completions = @(switch ($command) {
+        'tuncat' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('-V', '-V ', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('--version', '--version', [CompletionResultType]::ParameterName, 'Print version')
+            [CompletionResult]::new('connect', 'connect', [CompletionResultType]::ParameterValue, 'Carry stdin and stdout through one tunnel')
+            [CompletionResult]::new('listen', 'listen', [CompletionResultType]::ParameterValue, 'Carry connections to local ports through tunnels')
+            [CompletionResult]::new('serve', 'serve', [CompletionResultType]::ParameterValue, 'Run a small terminating proxy')
+            [CompletionResult]::new('generate', 'generate', [CompletionResultType]::ParameterValue, 'Write man pages or shell completions')
+            break
+        }
+        'tuncat;connect' {
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
+            [CompletionResult]::new('--proxy-user', '--proxy-user', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
+            [CompletionResult]::new('--proxy-pass-file', '--proxy-pass-file', [CompletionResultType]::ParameterName, 'File whose first line is the password for the (first) proxy')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header field for the (first) proxy''s request, ''Name: value''')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header field for the (first) proxy''s request, ''Name: value''')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificate authorities in this PEM file, instead of the system''s')
+            [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Trust the proxy that holds this public key, and no other')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Seconds until the tunnel must be open; 0 for no limit')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Seconds until the tunnel must be open; 0 for no limit')
+            [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Address to use for a host and port instead of asking the resolver')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'End after this much silence both ways; off by default')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'End after this much silence both ways; off by default')
+            [CompletionResult]::new('--fin-delay', '--fin-delay', [CompletionResultType]::ParameterName, 'How long the far side must be quiet before the FIN is sent through a proxy that may answer it by closing both ways')
+            [CompletionResult]::new('--no-proxy', '--no-proxy', [CompletionResultType]::ParameterName, 'Use no proxy, whatever the environment says')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'Use IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'Use IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'Use IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Use IPv6 only')
+            [CompletionResult]::new('-N', '-N ', [CompletionResultType]::ParameterName, 'At the end of stdin send the FIN at once, whatever the proxy does with it')
+            [CompletionResult]::new('--fin-now', '--fin-now', [CompletionResultType]::ParameterName, 'At the end of stdin send the FIN at once, whatever the proxy does with it')
+            [CompletionResult]::new('-z', '-z', [CompletionResultType]::ParameterName, 'Only open the tunnel and close it: the exit code tells whether that works')
+            [CompletionResult]::new('--zero-io', '--zero-io', [CompletionResultType]::ParameterName, 'Only open the tunnel and close it: the exit code tells whether that works')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'At the end, or on failure, one JSON object on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'tuncat;listen' {
+            [CompletionResult]::new('-L', '-L ', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
+            [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
+            [CompletionResult]::new('--proxy-user', '--proxy-user', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
+            [CompletionResult]::new('--proxy-pass-file', '--proxy-pass-file', [CompletionResultType]::ParameterName, 'File whose first line is the password for the (first) proxy')
+            [CompletionResult]::new('-H', '-H ', [CompletionResultType]::ParameterName, 'Header field for the (first) proxy''s request, ''Name: value''')
+            [CompletionResult]::new('--header', '--header', [CompletionResultType]::ParameterName, 'Header field for the (first) proxy''s request, ''Name: value''')
+            [CompletionResult]::new('--cacert', '--cacert', [CompletionResultType]::ParameterName, 'Trust the certificate authorities in this PEM file, instead of the system''s')
+            [CompletionResult]::new('--pin', '--pin', [CompletionResultType]::ParameterName, 'Trust the proxy that holds this public key, and no other')
+            [CompletionResult]::new('-w', '-w', [CompletionResultType]::ParameterName, 'Seconds until the tunnel must be open; 0 for no limit')
+            [CompletionResult]::new('--connect-timeout', '--connect-timeout', [CompletionResultType]::ParameterName, 'Seconds until the tunnel must be open; 0 for no limit')
+            [CompletionResult]::new('--resolve', '--resolve', [CompletionResultType]::ParameterName, 'Address to use for a host and port instead of asking the resolver')
+            [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'End a tunnel after this much silence both ways; off by default')
+            [CompletionResult]::new('--idle-timeout', '--idle-timeout', [CompletionResultType]::ParameterName, 'End a tunnel after this much silence both ways; off by default')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long live tunnels may go on after SIGTERM or SIGINT')
+            [CompletionResult]::new('--no-proxy', '--no-proxy', [CompletionResultType]::ParameterName, 'Use no proxy, whatever the environment says')
+            [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')
+            [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')
+            [CompletionResult]::new('-4', '-4', [CompletionResultType]::ParameterName, 'Use IPv4 only')
+            [CompletionResult]::new('--ipv4', '--ipv4', [CompletionResultType]::ParameterName, 'Use IPv4 only')
+            [CompletionResult]::new('-6', '-6', [CompletionResultType]::ParameterName, 'Use IPv6 only')
+            [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Use IPv6 only')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'At the end, or on failure, one JSON object on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'tuncat;serve' {
+            [CompletionResult]::new('-l', '-l', [CompletionResultType]::ParameterName, 'Where to listen: ADDRESS:PORT, PORT, *:PORT or unix:PATH; repeatable')
+            [CompletionResult]::new('--listen', '--listen', [CompletionResultType]::ParameterName, 'Where to listen: ADDRESS:PORT, PORT, *:PORT or unix:PATH; repeatable')
+            [CompletionResult]::new('--cert', '--cert', [CompletionResultType]::ParameterName, 'Speak TLS with this certificate chain (PEM)')
+            [CompletionResult]::new('--key', '--key', [CompletionResultType]::ParameterName, 'The certificate''s key (PEM)')
+            [CompletionResult]::new('--auth', '--auth', [CompletionResultType]::ParameterName, 'A user who may use the proxy (Basic authentication); repeatable')
+            [CompletionResult]::new('--auth-file', '--auth-file', [CompletionResultType]::ParameterName, 'File with one user:password a line')
+            [CompletionResult]::new('--allow-clients', '--allow-clients', [CompletionResultType]::ParameterName, 'Client addresses to serve')
+            [CompletionResult]::new('--allow', '--allow', [CompletionResultType]::ParameterName, 'A target that may be reached; repeatable')
+            [CompletionResult]::new('--deny', '--deny', [CompletionResultType]::ParameterName, 'A target that may not be reached; repeatable')
+            [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long live tunnels may go on after SIGTERM')
+            [CompletionResult]::new('--self-signed', '--self-signed', [CompletionResultType]::ParameterName, 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed')
+            [CompletionResult]::new('--allow-builtin', '--allow-builtin', [CompletionResultType]::ParameterName, 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback')
+            [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'At the end, or on failure, one JSON object on stderr')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+        'tuncat;generate' {
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            break
+        }
+    })
+
+    $completions.Where{ $_.CompletionText -like "$wordToComplete*" } |
+        Sort-Object -Property ListItemText
+}

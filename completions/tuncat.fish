@@ -1,0 +1,84 @@
+# Print an optspec for argparse to handle cmd's options that are independent of any subcommand.
+function __fish_tuncat_global_optspecs
+    string join \n h/help V/version
+end
+
+function __fish_tuncat_needs_command
+    # Figure out if the current invocation already has a command.
+    set -l cmd (commandline -opc)
+    set -e cmd[1]
+    argparse -s (__fish_tuncat_global_optspecs) -- $cmd 2>/dev/null
+    or return
+    if set -q argv[1]
+        # Also print the command, so this can be used to figure out what it is.
+        echo $argv[1]
+        return 1
+    end
+    return 0
+end
+
+function __fish_tuncat_using_subcommand
+    set -l cmd (__fish_tuncat_needs_command)
+    test -z "$cmd"
+    and return 1
+    contains -- $cmd[1] $argv
+end
+
+complete -c tuncat -n "__fish_tuncat_needs_command" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_needs_command" -s V -l version -d 'Print version'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "connect" -d 'Carry stdin and stdout through one tunnel'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "listen" -d 'Carry connections to local ports through tunnels'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a small terminating proxy'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s i -l idle-timeout -d 'End after this much silence both ways; off by default' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l fin-delay -d 'How long the far side must be quiet before the FIN is sent through a proxy that may answer it by closing both ways' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s k -l insecure -d 'Trust any certificate of an https proxy'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s N -l fin-now -d 'At the end of stdin send the FIN at once, whatever the proxy does with it'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s z -l zero-io -d 'Only open the tunnel and close it: the exit code tells whether that works'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At the end, or on failure, one JSON object on stderr'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l drain -d 'How long live tunnels may go on after SIGTERM or SIGINT' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s k -l insecure -d 'Trust any certificate of an https proxy'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l json -d 'At the end, or on failure, one JSON object on stderr'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s l -l listen -d 'Where to listen: ADDRESS:PORT, PORT, *:PORT or unix:PATH; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l cert -d 'Speak TLS with this certificate chain (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l key -d 'The certificate\'s key (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth -d 'A user who may use the proxy (Basic authentication); repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-file -d 'File with one user:password a line' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-clients -d 'Client addresses to serve' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow -d 'A target that may be reached; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l deny -d 'A target that may not be reached; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l drain -d 'How long live tunnels may go on after SIGTERM' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l self-signed -d 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l json -d 'At the end, or on failure, one JSON object on stderr'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -1,0 +1,66 @@
+//! The program among real ones: proxies, clients and servers as Debian ships them.
+
+mod apache;
+mod curl;
+mod env;
+mod half_close;
+mod nc;
+mod squid;
+mod ssh;
+mod tinyproxy;
+
+use crate::support::{Feed, Listen, Pattern, Target, connect};
+use std::io::{self, Read, Write};
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::thread;
+
+const MIB: u64 = 1024 * 1024;
+
+/// Sends 16 MiB through `tuncat connect` with `args` to an echo and back: they arrive whole, and nothing is on stderr.
+fn echo_through_connect(args: &[&str]) {
+    let echo = Target::echo();
+    let output = connect(args)
+        .arg(echo.addr())
+        .feed(Feed::Pattern(11, 16 * MIB))
+        .hash_only()
+        .run()
+        .expect_clean();
+    assert_eq!(output.stdout_len, 16 * MIB);
+    assert_eq!(output.stdout_sha256, Pattern::sha256(11, 16 * MIB));
+    assert_eq!(echo.accepted(), 1);
+}
+
+/// The same through `tuncat listen` with `args`, over two connections at once.
+fn echo_through_listen(args: &[&str]) {
+    let echo = Target::echo();
+    let listen = Listen::start(args, &[&format!("0:{}", echo.addr())]);
+    let clients = [21, 22].map(|seed| {
+        let port = listen.ports[0];
+        thread::spawn(move || echo_whole(port, seed, 16 * MIB))
+    });
+    for client in clients {
+        client.join().expect("a client of tuncat listen");
+    }
+    assert_eq!(echo.accepted(), 2);
+}
+
+/// Connects to an echo on a port of 127.0.0.1, sends a pattern and reads all of it back before it ends its side.
+fn echo_whole(port: u16, seed: u64, len: u64) {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).expect("connect to an echo");
+    let mut sender = stream.try_clone().expect("clone a socket");
+    let sending = thread::spawn(move || {
+        io::copy(&mut Pattern::new(seed, len), &mut sender).expect("send a pattern");
+        sender.flush().expect("flush a socket");
+    });
+    let mut digest = crate::support::Digest::new();
+    io::copy(&mut (&stream).take(len), &mut digest).expect("read an echo");
+    sending.join().expect("sender");
+    assert_eq!(digest.finish(), (len, Pattern::sha256(seed, len)));
+    stream
+        .shutdown(Shutdown::Write)
+        .expect("end the sending side");
+    let rest = (&stream)
+        .read(&mut [0; 1])
+        .expect("read the end of an echo");
+    assert_eq!(rest, 0, "nothing after the echo");
+}
