@@ -7,7 +7,7 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
-use tokio::net::{TcpListener, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 
 /// Connections that the kernel queues before we take them.
 const BACKLOG: u32 = 4096;
@@ -77,24 +77,20 @@ pub struct Listener {
 
 enum Kind {
     Tcp(TcpListener),
-    Unix(UnixListener),
+    /// With the identity of its file.
+    Unix(UnixListener, Option<(u64, u64)>),
 }
 
 impl Listener {
     pub async fn bind(address: &Address) -> io::Result<Listener> {
         match address {
             Address::Tcp(address) => {
-                let socket = match address {
-                    SocketAddr::V4(_) => tokio::net::TcpSocket::new_v4(),
-                    SocketAddr::V6(_) => tokio::net::TcpSocket::new_v6(),
+                let listener = match bind_tcp(*address) {
+                    Err(e) if no_ipv6(&e) && address.ip() == Ipv6Addr::UNSPECIFIED => {
+                        bind_tcp((Ipv4Addr::UNSPECIFIED, address.port()).into())
+                    }
+                    bound => bound,
                 }?;
-                socket.set_reuseaddr(true)?;
-                if address.ip().is_unspecified() && address.is_ipv6() {
-                    // `*` is both families, whatever the system's default.
-                    socket2::SockRef::from(&socket).set_only_v6(false)?;
-                }
-                socket.bind(*address)?;
-                let listener = socket.listen(BACKLOG)?;
                 Ok(Listener {
                     address: Address::Tcp(listener.local_addr()?),
                     kind: Kind::Tcp(listener),
@@ -102,8 +98,9 @@ impl Listener {
             }
             Address::Unix(path) => {
                 remove_stale(path).await?;
+                let listener = UnixListener::bind(path)?;
                 Ok(Listener {
-                    kind: Kind::Unix(UnixListener::bind(path)?),
+                    kind: Kind::Unix(listener, inode(path)),
                     address: address.clone(),
                 })
             }
@@ -121,7 +118,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Socket::from(stream), Some(peer)))
             }
-            Kind::Unix(listener) => {
+            Kind::Unix(listener, _) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::from(stream), None))
             }
@@ -131,10 +128,38 @@ impl Listener {
 
 impl Drop for Listener {
     fn drop(&mut self) {
-        if let Address::Unix(path) = &self.address {
+        if let (Address::Unix(path), Kind::Unix(_, file)) = (&self.address, &self.kind)
+            // Unless somebody has put another one there.
+            && inode(path) == *file
+        {
             let _ = std::fs::remove_file(path);
         }
     }
+}
+
+fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4(),
+        SocketAddr::V6(_) => TcpSocket::new_v6(),
+    }?;
+    socket.set_reuseaddr(true)?;
+    if address.ip() == Ipv6Addr::UNSPECIFIED {
+        // `*` is both families, whatever the system's default.
+        socket2::SockRef::from(&socket).set_only_v6(false)?;
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// The system has no IPv6 at all.
+fn no_ipv6(error: &io::Error) -> bool {
+    error.raw_os_error() == Some(rustix::io::Errno::AFNOSUPPORT.raw_os_error())
+}
+
+fn inode(path: &PathBuf) -> Option<(u64, u64)> {
+    use std::os::unix::fs::MetadataExt;
+    let metadata = std::fs::symlink_metadata(path).ok()?;
+    Some((metadata.dev(), metadata.ino()))
 }
 
 /// Removes a socket file that nobody listens on any more; anything else at the path is left, and

@@ -58,6 +58,11 @@ impl Server {
         }
     }
 
+    /// Connections that are live now.
+    pub fn live(&self) -> usize {
+        self.live.count.load(Ordering::Acquire)
+    }
+
     /// Stops accepting and waits for live connections, at most for `limit`.
     pub async fn drain(self, limit: Duration) -> Drained {
         for task in &self.accepting {

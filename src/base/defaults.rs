@@ -6,7 +6,8 @@ use std::time::Duration;
 pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the peer must be quiet before a FIN goes to a proxy not known to keep half-close.
 pub const FIN_DELAY: Duration = Duration::from_secs(1);
-/// From the first byte of a request to the end of its head, in total (not per read).
+/// From the start of a connection to the end of its request's head, the TLS handshake included, in
+/// total (not per read).
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long `serve` waits for live tunnels after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(30);

@@ -38,6 +38,7 @@ impl Target {
         match text.split_once(':') {
             Some(("unix", "")) => Err("unix: needs a path".into()),
             Some(("unix", path)) if path.starts_with('/') => Ok(Target::Unix(path.into())),
+            Some(("unix", _)) => Err("unix: needs an absolute path".into()),
             Some(("echo", "")) => Ok(Target::Builtin(Builtin::Echo)),
             Some(("discard", "")) => Ok(Target::Builtin(Builtin::Discard)),
             // `source:80` could also be a host of that name: the built-in wins.

@@ -1,8 +1,6 @@
 //! Options that several commands have.
 
-use crate::base::Proxy;
 use crate::dial::resolve::Pinned;
-use crate::http::Field;
 use crate::tls::Pin;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
@@ -18,8 +16,10 @@ pub struct ProxyOptions {
     /// curl. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
     /// TLS on a loopback port; the targets echo:, discard: and source:BYTES answer behind it.
     /// Without -x the environment decides: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, and no_proxy or NO_PROXY for exceptions.
-    #[arg(short = 'x', long = "proxy", value_name = "URL", value_parser = parse_way, action = ArgAction::Append)]
-    pub proxy: Vec<WayTyped>,
+    // Taken as text, like every value that may hold a secret: clap repeats in its errors what it
+    // cannot parse.
+    #[arg(short = 'x', long = "proxy", value_name = "URL")]
+    pub proxy: Vec<String>,
 
     /// Use no proxy, whatever the environment says
     #[arg(long, conflicts_with = "proxy")]
@@ -38,8 +38,8 @@ pub struct ProxyOptions {
     /// Header field for the (first) proxy's request, 'Name: value'
     ///
     /// 'Name:' alone removes a field that is sent by default.
-    #[arg(short = 'H', long = "header", value_name = "FIELD", value_parser = parse_field)]
-    pub header: Vec<Field>,
+    #[arg(short = 'H', long = "header", value_name = "FIELD")]
+    pub header: Vec<String>,
 
     /// Trust any certificate of an https proxy
     #[arg(short = 'k', long)]
@@ -73,13 +73,6 @@ pub struct ProxyOptions {
     pub resolve: Vec<Pinned>,
 }
 
-/// One `-x`.
-#[derive(Clone, Debug)]
-pub enum WayTyped {
-    Proxy(Proxy),
-    Embedded,
-}
-
 /// What is told, and how.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Output")]
@@ -91,21 +84,6 @@ pub struct Output {
     /// At the end, or on failure, one JSON object on stderr
     #[arg(long)]
     pub json: bool,
-}
-
-fn parse_way(text: &str) -> Result<WayTyped, String> {
-    match text {
-        "embedded:" => Ok(WayTyped::Embedded),
-        url => Proxy::parse(url).map(WayTyped::Proxy),
-    }
-}
-
-fn parse_field(text: &str) -> Result<Field, String> {
-    let field = Field::parse(text)?;
-    if crate::http::connect::is_framing(&field.name) {
-        return Err(format!("{} cannot be set on a CONNECT request", field.name));
-    }
-    Ok(field)
 }
 
 /// `30`, `1.5`, `500ms`, `30s`, `2m` or `1h`; a number alone is in seconds.
@@ -120,8 +98,10 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
     };
     let plain = digits.bytes().all(|b| b.is_ascii_digit() || b == b'.');
     match digits.parse::<f64>() {
+        // Ten years are for ever, and small enough to be added to any point in time.
+        Ok(number) if plain && number * unit > 315_360_000.0 => Err("that is too long".into()),
         Ok(number) if plain => {
-            Duration::try_from_secs_f64(number * unit).map_err(|_| "that is too long".into())
+            Duration::try_from_secs_f64(number * unit).map_err(|e| e.to_string())
         }
         _ => Err("a time is written 30, 1.5, 500ms, 2m or 1h".into()),
     }

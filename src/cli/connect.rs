@@ -12,7 +12,7 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Connect {
-    /// HOST:PORT, [v6]:PORT, HOST PORT, or a target inside the proxy: echo:, discard:, source:BYTES
+    /// HOST:PORT, [v6]:PORT, HOST PORT, unix:PATH, or a target inside the proxy: echo:, discard:, source:BYTES
     #[arg(value_name = "TARGET")]
     pub target: String,
 

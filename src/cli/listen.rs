@@ -7,7 +7,8 @@ use std::time::Duration;
 
 /// Carry connections to local ports through tunnels
 ///
-/// Each accepted connection opens one tunnel. SIGTERM and SIGINT stop accepting and wait for live tunnels; a second one ends at once.
+/// Each accepted connection opens one tunnel. SIGTERM and SIGINT end it; with --drain live tunnels may go on for a while, until a second
+/// signal comes.
 #[derive(Debug, Args)]
 #[command(after_long_help = EXAMPLES)]
 pub struct Listen {

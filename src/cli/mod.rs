@@ -6,7 +6,7 @@ mod generate;
 mod listen;
 mod serve;
 
-pub use common::{Output, ProxyOptions, WayTyped};
+pub use common::{Output, ProxyOptions};
 pub use connect::Connect;
 pub use generate::{Generate, What};
 pub use listen::Listen;

@@ -5,6 +5,7 @@ use crate::base::defaults::SERVE_ADDRESS;
 use crate::cli::Output;
 use crate::cli::common::parse_duration;
 use crate::policy::Rule;
+use crate::policy::rule::parse_net;
 use clap::Args;
 use ipnet::IpNet;
 use std::path::PathBuf;
@@ -67,14 +68,6 @@ pub struct Serve {
     pub output: Output,
 }
 
-fn parse_net(text: &str) -> Result<IpNet, String> {
-    if let Ok(ip) = text.parse::<std::net::IpAddr>() {
-        return Ok(ip.into());
-    }
-    text.parse()
-        .map_err(|_| "write ADDRESS or ADDRESS/LENGTH".into())
-}
-
 const RULES: &str = "\
 Rules:
   example.com            this name, every port
@@ -83,7 +76,7 @@ Rules:
                          addresses, after resolving
   *:443                  every public target, port 443
   unix:/run/app.sock     a unix socket of this machine
-Private, loopback, link-local and other special addresses need a rule that names the address; a rule on names never opens them.
+Private, loopback, link-local and other special addresses need a rule for just such addresses: neither a name nor a wider block opens them.
 
 Examples:
   tuncat serve

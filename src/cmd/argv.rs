@@ -3,7 +3,7 @@
 use crate::base::Secret;
 
 /// Overwrites every occurrence of `secrets` in this process's arguments, which `ps` shows to
-/// everybody on the machine. What cannot be hidden stays: the warning said so.
+/// everybody on the machine. Before that, and where it cannot be done, they can be seen.
 #[cfg(target_os = "linux")]
 pub fn hide(secrets: &[Secret]) {
     let secrets: Vec<&[u8]> = secrets.iter().map(|s| s.expose().as_bytes()).collect();
@@ -39,6 +39,7 @@ fn overwrite(secrets: &[&[u8]]) -> Option<()> {
         {
             at += found;
             arguments[at..at + secret.len()].fill(b'x');
+            at += secret.len();
         }
     }
     memory.write_all_at(&arguments, start).ok()

@@ -8,13 +8,13 @@ use crate::cmd::signals::Signals;
 use crate::cmd::{route, runtime};
 use crate::dial::Tunnel;
 use crate::plan::{Environment, RoutePlan};
-use crate::relay::{End, Near, Options, Outcome, Side, relay};
+use crate::relay::{Access, End, Near, Options, Outcome, Side, relay_until};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report::{self, Summary};
 use crate::wire::Break;
 use crate::wire::stdio::Stdio;
 use std::io;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Builder;
 
@@ -36,16 +36,31 @@ pub fn run(args: &Connect) -> i32 {
 fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let target = target(args).map_err(|why| Error::usage(format!("target: {why}")))?;
     *summary = Summary::new(&target);
-    let plan = RoutePlan::new(&args.proxy, &Environment::of_process(), &target)?;
-    route::protect(&plan);
+    let mut plan = RoutePlan::new(&args.proxy, &Environment::of_process(), &target)?;
+    route::prepare(&mut plan)?;
     let runtime = runtime(Builder::new_current_thread())?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
-        tokio::select! {
-            result = tunnel(args, &plan, &target, summary) => result,
-            // The tunnel is dropped, which aborts it.
-            number = signals.next() => Err(ended_by(number)),
+        let (dialer, way) = tokio::select! {
+            dialer = route::dialer(&plan) => dialer?,
+            number = signals.next() => return Err(ended_by(number)),
+        };
+        summary.route = way.words;
+        let tunnel = tokio::select! {
+            tunnel = dialer.open(&target) => tunnel?,
+            number = signals.next() => return Err(ended_by(number)),
+        };
+        let result = carry(args, tunnel, &target, &mut signals, summary).await;
+        if result.is_ok()
+            && let Some(embedded) = way.embedded
+        {
+            // It may still have bytes for a target that reads slowly.
+            tokio::select! {
+                _ = embedded.drain(Duration::MAX) => {}
+                number = signals.next() => return Err(ended_by(number)),
+            }
         }
+        result
     });
     // A lookup may still be waiting in a thread; nobody waits for it.
     runtime.shutdown_background();
@@ -62,29 +77,23 @@ fn target(args: &Connect) -> Result<Target, String> {
     }
 }
 
-async fn tunnel(
+async fn carry(
     args: &Connect,
-    plan: &RoutePlan,
+    tunnel: Tunnel,
     target: &Target,
+    signals: &mut Signals,
     summary: &mut Summary,
 ) -> Result<()> {
-    let (dialer, words) = route::dialer(plan).await?;
-    summary.route = words;
     let Tunnel {
         mut wire,
         half_close,
+        carrier,
         setup,
         peer,
-    } = dialer.open(target).await?;
+    } = tunnel;
     summary.setup = Some(setup);
-    tracing::info!(
-        "tunnel to {target} open in {:.1} ms (resolve {:.1}, tcp {:.1}, tls {:.1}, request {:.1})",
-        setup.total().as_secs_f64() * 1e3,
-        setup.resolve.as_secs_f64() * 1e3,
-        setup.tcp.as_secs_f64() * 1e3,
-        setup.tls.as_secs_f64() * 1e3,
-        setup.request.as_secs_f64() * 1e3,
-    );
+    summary.carrier = carrier;
+    tracing::info!("tunnel to {target} open in {setup}");
     if args.zero_io {
         // A proxy that has closed already is no reason to fail: the tunnel was opened.
         let _ = wire.shutdown().await;
@@ -93,7 +102,9 @@ async fn tunnel(
     let stdio = Stdio::new().map_err(|e| Error::internal(format!("stdio: {e}")))?;
     let options = options(args, half_close, &stdio);
     let started = Instant::now();
-    let outcome = relay(stdio, wire, options).await;
+    let mut signal = 0;
+    let stop = async { signal = signals.next().await };
+    let outcome = relay_until(stdio, wire, options, stop).await;
     summary.duration = started.elapsed();
     summary.outcome(&outcome);
     tracing::info!("{}", summary.line());
@@ -103,7 +114,27 @@ async fn tunnel(
              ends; if an answer was due, give it more time with --fin-delay",
         );
     }
-    judge(outcome, target).map_err(|e| e.peer(peer))
+    let counts = format!(
+        "after {} bytes sent and {} received",
+        outcome.to_far, outcome.to_near
+    );
+    match outcome.end {
+        End::Clean => Ok(()),
+        End::Stopped => Err(ended_by(signal)),
+        End::Idle => Err(idle(&counts)),
+        End::Broken {
+            side: Side::Near,
+            access,
+            error,
+        } => Err(local(access, &error)),
+        End::Broken {
+            side: Side::Far,
+            error,
+            ..
+        } => Err(far(&error, &counts)
+            .hop(format!("tunnel to {target}"))
+            .peer(peer)),
+    }
 }
 
 fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
@@ -121,7 +152,7 @@ fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
         ),
     }
     Options {
-        idle: args.idle_timeout,
+        idle: args.idle_timeout.filter(|t| !t.is_zero()),
         fin_delay,
         near: match stdio.reads_a_file() {
             true => Near::FileStdio,
@@ -137,40 +168,15 @@ fn reply_may_be_lost(outcome: &Outcome) -> bool {
     matches!(outcome.end, End::Clean) && ended_first && outcome.to_near == 0
 }
 
-/// What the end of the relay means for the user.
-fn judge(outcome: Outcome, target: &Target) -> Result<()> {
-    let counts = format!(
-        "after {} bytes sent and {} received",
-        outcome.to_far, outcome.to_near
-    );
-    match outcome.end {
-        End::Clean => Ok(()),
-        End::Idle => {
-            let cause = format!("nothing came or went for the idle time, {counts}");
-            Err(
-                Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause)
-                    .hint("-i sets the idle time"),
-            )
-        }
-        End::Broken {
-            side: Side::Near,
-            error,
-        } => Err(local(&error)),
-        End::Broken {
-            side: Side::Far,
-            error,
-        } => {
-            let hop = format!("tunnel to {target}");
-            Err(far(&error, &counts).hop(hop))
-        }
-    }
+fn idle(counts: &str) -> Error {
+    let cause = format!("nothing came or went for the idle time, {counts}");
+    Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause).hint("-i sets the idle time")
 }
 
-fn local(error: &io::Error) -> Error {
-    // Reading stdin fails only where the disk or a device does; the usual case is stdout.
-    let (kind, stage) = match error.kind() {
-        io::ErrorKind::IsADirectory => (Kind::LocalRead, Stage::Stdin),
-        _ => (Kind::LocalWrite, Stage::Stdout),
+fn local(access: Access, error: &io::Error) -> Error {
+    let (kind, stage) = match access {
+        Access::Read => (Kind::LocalRead, Stage::Stdin),
+        Access::Write => (Kind::LocalWrite, Stage::Stdout),
     };
     let told = Error::new(kind, stage, Blame::Local, error.to_string());
     match error.kind() {

@@ -16,7 +16,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
 /// pinned, and with a password that nobody else on this machine has.
-pub async fn start() -> Result<Hop> {
+pub async fn start() -> Result<(Hop, Server)> {
     let credentials = credentials()?;
     let identity = Identity::self_signed().map_err(Error::internal)?;
     let pin = identity.pin().map_err(Error::internal)?;
@@ -43,12 +43,12 @@ pub async fn start() -> Result<Hop> {
             timeout: TARGET_TIMEOUT,
         }),
     });
-    Server::start(vec![(listener, terminator)], Terminator::handle);
+    let server = Server::start(vec![(listener, terminator)], Terminator::handle);
     let tls = ClientTls {
         pins: vec![pin],
         ..ClientTls::default()
     };
-    Ok(Hop {
+    let hop = Hop {
         proxy: Proxy {
             scheme: Scheme::Https,
             host: Host::Ip(address.ip()),
@@ -58,7 +58,8 @@ pub async fn start() -> Result<Hop> {
         tls: Some(tls.config().map_err(Error::internal)?),
         authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
         fields: Vec::new(),
-    })
+    };
+    Ok((hop, server))
 }
 
 fn credentials() -> Result<Credentials> {

@@ -35,8 +35,8 @@ pub fn run(args: &Listen) -> Result<()> {
         let plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
         plans.push((forward, plan));
     }
-    if let Some((_, plan)) = plans.first() {
-        route::protect(plan);
+    for (_, plan) in &mut plans {
+        route::prepare(plan)?;
     }
     serve::raise_descriptor_limit();
     let runtime = runtime(Builder::new_multi_thread())?;
@@ -91,12 +91,9 @@ async fn carry(forwarding: Arc<Forwarding>, socket: Socket, peer: Option<SocketA
             return;
         }
     };
-    tracing::info!(
-        "{client} -> {target}: open in {:.1} ms",
-        tunnel.setup.total().as_secs_f64() * 1e3
-    );
+    tracing::info!("{client} -> {target}: open in {}", tunnel.setup);
     let options = Options {
-        idle: forwarding.idle,
+        idle: forwarding.idle.filter(|t| !t.is_zero()),
         fin_delay: match tunnel.half_close {
             HalfClose::Kept => None,
             HalfClose::Unknown => Some(FIN_DELAY),

@@ -1,6 +1,7 @@
 //! From a planned route to a dialer: secrets are read or asked for, roots loaded, the embedded
 //! proxy started.
 
+use crate::accept::Server;
 use crate::auth::basic;
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
 use crate::cmd::{argv, embedded};
@@ -11,27 +12,16 @@ use rustls::ClientConfig;
 use std::path::Path;
 use std::sync::Arc;
 
-/// The dialer, and the route in words.
-pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Vec<String>)> {
-    let (hops, words) = match &plan.route {
-        Route::Direct => (Vec::new(), vec!["direct".into()]),
-        Route::Embedded => (vec![embedded::start().await?], vec!["embedded:".into()]),
-        Route::Proxies(proxies) => {
-            let words = proxies.iter().map(Proxy::to_string).collect();
-            (hops(plan, proxies).await?, words)
-        }
-    };
-    tracing::info!("route: {}, by {}", words.join(", "), plan.why);
-    let dialer = Dialer {
-        hops,
-        network: plan.network.clone(),
-        connect_timeout: plan.connect_timeout,
-    };
-    Ok((dialer, words))
+/// A route as it was taken.
+pub struct Way {
+    pub words: Vec<String>,
+    /// There for the embedded proxy, as long as it is needed.
+    pub embedded: Option<Server>,
 }
 
-/// Before anything else: passwords off the command line.
-pub fn protect(plan: &RoutePlan) {
+/// What comes before anything else, and before signals are caught: secrets off the command line,
+/// and password files read (one may be a pipe that blocks).
+pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
     if plan.in_url {
         report::line(
             "tuncat: warning: a password in a proxy's URL can be seen by others; use -U with \
@@ -39,19 +29,53 @@ pub fn protect(plan: &RoutePlan) {
         );
     }
     argv::hide(&plan.in_argv);
+    for password in &mut plan.passwords {
+        if let Password::File { user, path } = password {
+            *password = Password::Known(Credentials {
+                user: std::mem::take(user),
+                password: Some(first_line(path)?),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The dialer for a route that was prepared.
+pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
+    let mut way = Way {
+        words: vec!["direct".into()],
+        embedded: None,
+    };
+    let hops = match &plan.route {
+        Route::Direct => Vec::new(),
+        Route::Embedded => {
+            let (hop, server) = embedded::start().await?;
+            way.words = vec!["embedded:".into()];
+            way.embedded = Some(server);
+            vec![hop]
+        }
+        Route::Proxies(proxies) => {
+            way.words = proxies.iter().map(Proxy::to_string).collect();
+            hops(plan, proxies).await?
+        }
+    };
+    tracing::info!("route: {}, by {}", way.words.join(", "), plan.why);
+    let dialer = Dialer {
+        hops,
+        network: plan.network.clone(),
+        connect_timeout: plan.connect_timeout,
+    };
+    Ok((dialer, way))
 }
 
 async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
     let mut tls: Option<Arc<ClientConfig>> = None;
     let mut hops = Vec::new();
-    for (n, proxy) in proxies.iter().enumerate() {
+    for (n, (proxy, password)) in proxies.iter().zip(&plan.passwords).enumerate() {
         if proxy.scheme == Scheme::Https && tls.is_none() {
             tls = Some(plan.tls.config().map_err(Error::usage)?);
         }
-        let credentials = match n {
-            0 => credentials(&plan.password, proxy).await?,
-            _ => proxy.credentials.clone(),
-        };
+        let credentials = credentials(password, proxy).await?;
         let authorization = credentials.as_ref().map(basic::authorization).transpose();
         hops.push(Hop {
             proxy: proxy.clone(),
@@ -68,20 +92,19 @@ async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
 }
 
 async fn credentials(password: &Password, proxy: &Proxy) -> Result<Option<Credentials>> {
-    let (user, secret) = match password {
-        Password::None => return Ok(None),
-        Password::Known(credentials) => return Ok(Some(credentials.clone())),
-        Password::File { user, path } => (user, first_line(path)?),
+    match password {
+        Password::None => Ok(None),
+        Password::Known(credentials) => Ok(Some(credentials.clone())),
+        Password::File { .. } => Err(Error::internal("a password file was not read")),
         Password::Prompt { user } => {
             let text = format!("Password for {user} at {proxy}: ");
             let asked = prompt::password(&text).await;
-            (user, asked.map_err(|e| no_password(user, &e.to_string()))?)
+            Ok(Some(Credentials {
+                user: user.clone(),
+                password: Some(asked.map_err(|e| no_password(user, &e.to_string()))?),
+            }))
         }
-    };
-    Ok(Some(Credentials {
-        user: user.clone(),
-        password: Some(secret),
-    }))
+    }
 }
 
 fn first_line(path: &Path) -> Result<Secret> {
@@ -92,7 +115,7 @@ fn first_line(path: &Path) -> Result<Secret> {
 }
 
 fn no_password(user: &str, why: &str) -> Error {
-    let cause = format!("no password for '{user}', and no terminal to ask on ({why})");
+    let cause = format!("no password for '{user}', and none from the terminal ({why})");
     Error::new(Kind::Usage, Stage::Arguments, Blame::User, cause)
         .hint("give --proxy-pass-file or TUNCAT_PROXY_PASSWORD")
 }

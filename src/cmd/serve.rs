@@ -76,19 +76,22 @@ async fn serve(
     run_until_signal(server, signals, args.drain).await
 }
 
-/// Serves until a signal comes, then drains; a second signal ends at once.
+/// Serves until a signal comes, then drains; a second signal ends at once. Tunnels that are cut off
+/// make it end like the signal itself would.
 pub async fn run_until_signal(server: Server, mut signals: Signals, drain: Duration) -> Result<()> {
-    signals.next().await;
-    tracing::info!("no more connections; waiting for live tunnels");
+    let first = signals.next().await;
+    let live = server.live();
+    if live > 0 && !drain.is_zero() {
+        report::line(&format!(
+            "tuncat: waiting for {live} live tunnels; another signal ends them"
+        ));
+    }
     tokio::select! {
         drained = server.drain(drain) => match drained {
             Drained::Empty => Ok(()),
-            Drained::Left(n) => {
-                tracing::info!("{n} live tunnels are aborted");
-                Ok(())
-            }
+            Drained::Left(_) => Err(ended_by(first)),
         },
-        number = signals.next() => Err(ended_by(number)),
+        second = signals.next() => Err(ended_by(second)),
     }
 }
 

@@ -3,28 +3,55 @@
 use std::io;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, SIGINT and SIGHUP. While this lives they do not kill the process.
+/// SIGTERM, SIGINT, SIGHUP and SIGQUIT. While this lives they do not kill the process. Those that
+/// were ignored when it started (by nohup, or a shell for its background jobs) stay so.
 pub struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hangup: Signal,
+    terminate: Option<Signal>,
+    interrupt: Option<Signal>,
+    hangup: Option<Signal>,
+    quit: Option<Signal>,
 }
 
 impl Signals {
     pub fn new() -> io::Result<Self> {
+        let ignored = ignored();
+        let listen = |kind: SignalKind| {
+            let bit = 1 << (kind.as_raw_value() - 1);
+            (ignored & bit == 0).then(|| signal(kind)).transpose()
+        };
         Ok(Signals {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hangup: signal(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            hangup: listen(SignalKind::hangup())?,
+            quit: listen(SignalKind::quit())?,
         })
     }
 
     /// The number of the next one.
     pub async fn next(&mut self) -> i32 {
-        tokio::select! {
-            _ = self.terminate.recv() => SignalKind::terminate().as_raw_value(),
-            _ = self.interrupt.recv() => SignalKind::interrupt().as_raw_value(),
-            _ = self.hangup.recv() => SignalKind::hangup().as_raw_value(),
-        }
+        let kind = tokio::select! {
+            () = received(&mut self.terminate) => SignalKind::terminate(),
+            () = received(&mut self.interrupt) => SignalKind::interrupt(),
+            () = received(&mut self.hangup) => SignalKind::hangup(),
+            () = received(&mut self.quit) => SignalKind::quit(),
+        };
+        kind.as_raw_value()
     }
+}
+
+async fn received(signal: &mut Option<Signal>) {
+    match signal {
+        Some(signal) => {
+            signal.recv().await;
+        }
+        None => std::future::pending().await,
+    }
+}
+
+/// Bit n-1 for signal n. Nothing where the system does not tell.
+fn ignored() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|l| l.strip_prefix("SigIgn:"));
+    line.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .unwrap_or(0)
 }

@@ -14,6 +14,7 @@ use crate::http::Field;
 use crate::http::connect::ConnectRequest;
 use crate::wire::{BoxWire, Deadline, Socket};
 use rustls::ClientConfig;
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -43,6 +44,8 @@ pub struct Dialer {
 pub struct Tunnel {
     pub wire: BoxWire,
     pub half_close: HalfClose,
+    /// The last hop's; nothing without a proxy.
+    pub carrier: Option<Carrier>,
     /// The first address on the way.
     pub peer: Option<SocketAddr>,
     pub setup: Setup,
@@ -64,6 +67,21 @@ impl Setup {
     }
 }
 
+impl fmt::Display for Setup {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let ms = |d: Duration| d.as_secs_f64() * 1e3;
+        write!(
+            f,
+            "{:.1} ms (resolve {:.1}, tcp {:.1}, tls {:.1}, request {:.1})",
+            ms(self.total()),
+            ms(self.resolve),
+            ms(self.tcp),
+            ms(self.tls),
+            ms(self.request)
+        )
+    }
+}
+
 impl Dialer {
     /// Opens a tunnel to `target`. One deadline covers all of it.
     pub async fn open(&self, target: &Target) -> Result<Tunnel> {
@@ -81,6 +99,7 @@ impl Dialer {
         Ok(Tunnel {
             wire,
             half_close,
+            carrier: self.hops.last().map(|_| Carrier::H1),
             peer: way.peer,
             setup: way.setup,
         })

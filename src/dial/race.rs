@@ -11,7 +11,7 @@ use tokio::time::Instant;
 /// Between the starts of two attempts, unless the earlier one failed.
 const ATTEMPT_DELAY: Duration = Duration::from_millis(250);
 
-/// No address let us connect; the first one's error, which is the preferred address's.
+/// No address let us connect; the error that came first.
 #[derive(Debug)]
 pub struct Failed {
     pub address: SocketAddr,

@@ -2,6 +2,7 @@
 
 use crate::base::Host;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use tokio::sync::Semaphore;
 
 /// `-4`, `-6`, or both.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -103,7 +104,11 @@ fn same(a: &Host, b: &Host) -> bool {
     }
 }
 
+/// Lookups under way at once: each holds a thread until the system's resolver gives up.
+static LOOKUPS: Semaphore = Semaphore::const_new(64);
+
 async fn lookup(host: &Host, port: u16) -> Result<Vec<IpAddr>, String> {
+    let _turn = LOOKUPS.acquire().await.map_err(|e| e.to_string())?;
     let found = tokio::net::lookup_host((host.to_string(), port)).await;
     let found = found.map_err(|e| {
         let text = e.to_string();

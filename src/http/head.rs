@@ -53,6 +53,8 @@ pub struct HeadBuffer {
     /// Up to here no line feed was found in that line.
     searched: usize,
     lines: usize,
+    /// Empty lines before the first one.
+    skipped: usize,
     /// Length of the whole head, the empty line included.
     end: Option<usize>,
 }
@@ -65,6 +67,7 @@ impl HeadBuffer {
             line_start: 0,
             searched: 0,
             lines: 0,
+            skipped: 0,
             end: None,
         }
     }
@@ -95,8 +98,9 @@ impl HeadBuffer {
             let line = &self.bytes[self.line_start..at];
             let empty = line.is_empty() || line == b"\r";
             self.searched = at + 1;
-            if empty && self.lines == 0 && self.role == Role::Server && self.line_start < 4 {
+            if empty && self.lines == 0 && self.role == Role::Server && self.skipped < 2 {
                 // RFC 9112 §2.2: empty lines before a request are passed over; two are plenty.
+                self.skipped += 1;
                 self.bytes.drain(..=at);
                 self.searched = 0;
                 continue;
@@ -380,6 +384,7 @@ mod tests {
     fn a_server_forgives_nothing() {
         assert!(request(b"CONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n").is_ok());
         assert!(request(b"\r\nCONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n").is_ok());
+        assert!(request(b"\r\n\r\n\r\nCONNECT h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n").is_err());
         for bad in [
             &b"CONNECT h:1 HTTP/1.1\nHost: h:1\n\n"[..],
             b"CONNECT h:1 HTTP/1.1\r\nHost : h:1\r\n\r\n",

@@ -41,12 +41,7 @@ impl Refusal {
     /// The whole HTTP/1.1 answer. It closes the connection: what follows a refused CONNECT may be
     /// payload meant for the tunnel and must never be read as a request (RFC 9931).
     pub fn to_http1(&self) -> Vec<u8> {
-        let body = format!(
-            "{} {}: {}\n",
-            self.status,
-            reason(self.status),
-            self.details
-        );
+        let body = format!("{}\n", self.details);
         let mut out = format!(
             "HTTP/1.1 {} {}\r\nProxy-Status: {}\r\nProxy-Agent: {AGENT}\r\n",
             self.status,

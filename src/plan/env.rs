@@ -2,11 +2,12 @@
 
 use crate::base::{Host, Proxy};
 use crate::plan::no_proxy;
+use std::ffi::OsString;
 
 /// The environment variables that matter. An empty variable counts as unset, as with curl.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, OsString)>,
 }
 
 /// What the environment decided, and by which variable.
@@ -23,52 +24,47 @@ pub enum Decision {
 }
 
 impl Environment {
-    /// Of this process. Values that are not UTF-8 are left out: no proxy has such a name.
+    /// Of this process.
     pub fn of_process() -> Self {
         let all = std::env::vars_os();
+        let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
+        let ours = |name: &str| {
+            name.to_ascii_lowercase().ends_with("_proxy") || name.starts_with("TUNCAT_")
+        };
         Environment {
-            variables: all
-                .filter_map(|(name, value)| {
-                    Some((name.into_string().ok()?, value.into_string().ok()?))
-                })
-                .filter(|(name, value)| {
-                    !value.is_empty()
-                        && (name.to_ascii_lowercase().ends_with("_proxy")
-                            || name.starts_with("TUNCAT_"))
-                })
+            variables: named
+                .filter(|(name, value)| ours(name) && !value.is_empty())
                 .collect(),
         }
     }
 
-    /// For tests: just these.
-    pub fn new(variables: &[(&str, &str)]) -> Self {
-        let owned = |&(name, value): &(&str, &str)| (String::from(name), String::from(value));
-        Environment {
-            variables: variables
-                .iter()
-                .filter(|v| !v.1.is_empty())
-                .map(owned)
-                .collect(),
-        }
-    }
-
-    pub fn get(&self, name: &str) -> Option<&str> {
+    /// The value of a variable; an error where it is not UTF-8, rather than going on without it.
+    pub fn get(&self, name: &str) -> Result<Option<&str>, String> {
         let found = self.variables.iter().find(|(n, _)| n == name);
-        found.map(|(_, value)| value.as_str())
+        match found.map(|(_, value)| value.to_str()) {
+            None => Ok(None),
+            Some(Some(value)) => Ok(Some(value)),
+            Some(None) => Err(format!("{name} is not UTF-8")),
+        }
     }
 
     /// The first of `names` that is set.
-    fn first(&self, names: &[&'static str]) -> Option<(&'static str, &str)> {
-        names.iter().find_map(|&name| Some((name, self.get(name)?)))
+    fn first(&self, names: &[&'static str]) -> Result<Option<(&'static str, &str)>, String> {
+        for &name in names {
+            if let Some(value) = self.get(name)? {
+                return Ok(Some((name, value)));
+            }
+        }
+        Ok(None)
     }
 
     /// The proxy for a tunnel to `host`. The error names the variable, never its value.
     pub fn proxy_for(&self, host: &Host) -> Result<Decision, String> {
         let names = ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"];
-        let Some((variable, url)) = self.first(&names) else {
+        let Some((variable, url)) = self.first(&names)? else {
             return Ok(Decision::Nothing);
         };
-        if let Some((variable, list)) = self.first(&["no_proxy", "NO_PROXY"])
+        if let Some((variable, list)) = self.first(&["no_proxy", "NO_PROXY"])?
             && no_proxy::exempts(list, host)
         {
             return Ok(Decision::Exempt { variable });

@@ -2,9 +2,9 @@
 
 use crate::base::{Credentials, Error, Host, Proxy, Result, Secret, Target};
 use crate::cli::ProxyOptions;
-use crate::cli::WayTyped;
 use crate::dial::{Family, Network};
 use crate::http::Field;
+use crate::http::connect::is_framing;
 use crate::plan::Environment;
 use crate::plan::env::Decision;
 use crate::tls::ClientTls;
@@ -20,7 +20,7 @@ pub enum Route {
     Embedded,
 }
 
-/// Where the password of the first proxy comes from.
+/// Where a proxy's password comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Password {
     /// No user was named.
@@ -41,8 +41,9 @@ pub struct RoutePlan {
     pub route: Route,
     /// In words, for `-v`: which rule won.
     pub why: String,
-    pub password: Password,
-    /// Passwords that stand on the command line.
+    /// One for each proxy.
+    pub passwords: Vec<Password>,
+    /// Secrets as they stand on the command line.
     pub in_argv: Vec<Secret>,
     /// One of them in a proxy's URL.
     pub in_url: bool,
@@ -56,33 +57,23 @@ impl RoutePlan {
     /// For tunnels to `target`.
     pub fn new(options: &ProxyOptions, environment: &Environment, target: &Target) -> Result<Self> {
         let (route, why) = route(options, environment, target)?;
-        let first = match &route {
-            Route::Proxies(proxies) => proxies.first(),
-            _ => None,
+        let passwords = match &route {
+            Route::Proxies(proxies) => passwords(proxies, options, environment)?,
+            _ => Vec::new(),
         };
-        let typed = options.proxy_user.as_deref().map(Credentials::parse);
-        let mut in_argv: Vec<Secret> = typed.iter().filter_map(|c| c.password.clone()).collect();
-        let mut in_url = false;
-        for way in &options.proxy {
-            if let WayTyped::Proxy(Proxy {
-                credentials: Some(c),
-                ..
-            }) = way
-                && let Some(password) = &c.password
-            {
-                in_argv.push(password.clone());
-                in_url = true;
-            }
-        }
-        let in_proxy = first.and_then(|p| p.credentials.clone());
-        let credentials = first.and(typed.or(in_proxy));
+        let urls: Vec<Secret> = options
+            .proxy
+            .iter()
+            .filter_map(|u| secret_of_url(u))
+            .collect();
+        let in_url = !urls.is_empty();
         Ok(RoutePlan {
-            password: password(credentials, options.proxy_pass_file.clone(), environment)?,
             route,
             why,
-            in_argv,
+            passwords,
+            in_argv: urls.into_iter().chain(other_secrets(options)).collect(),
             in_url,
-            fields: options.header.clone(),
+            fields: fields(options)?,
             tls: ClientTls {
                 pins: options.pin.clone(),
                 insecure: options.insecure,
@@ -109,19 +100,16 @@ fn route(
     if options.no_proxy {
         return Ok((Route::Direct, "--no-proxy".into()));
     }
-    let mut proxies = Vec::new();
-    for way in &options.proxy {
-        match way {
-            WayTyped::Embedded if options.proxy.len() == 1 => {
-                return Ok((Route::Embedded, "-x embedded:".into()));
-            }
-            WayTyped::Embedded => {
-                return Err(Error::usage("embedded: cannot be part of a chain"));
-            }
-            WayTyped::Proxy(proxy) => proxies.push(proxy.clone()),
-        }
+    if options.proxy == ["embedded:"] {
+        return Ok((Route::Embedded, "-x embedded:".into()));
     }
-    if !proxies.is_empty() {
+    if options.proxy.iter().any(|url| url == "embedded:") {
+        return Err(Error::usage("-x: embedded: cannot be part of a chain"));
+    }
+    if !options.proxy.is_empty() {
+        let proxies = options.proxy.iter().map(|url| Proxy::parse(url));
+        let proxies = proxies.collect::<Result<_, _>>();
+        let proxies = proxies.map_err(|why| Error::usage(format!("-x: {why}")))?;
         return Ok((Route::Proxies(proxies), "-x".into()));
     }
     // What is inside a proxy or on this machine has no host that a variable could speak of.
@@ -141,24 +129,81 @@ fn route(
     }
 }
 
+/// `-U` and the places for its password are the first proxy's; the others have their URLs.
+fn passwords(
+    proxies: &[Proxy],
+    options: &ProxyOptions,
+    environment: &Environment,
+) -> Result<Vec<Password>> {
+    let mut passwords = Vec::new();
+    for (n, proxy) in proxies.iter().enumerate() {
+        let in_url = proxy.credentials.clone();
+        passwords.push(match n {
+            0 => {
+                let typed = options.proxy_user.as_deref().map(Credentials::parse);
+                let file = options.proxy_pass_file.clone();
+                first_password(typed.or(in_url), file, environment)?
+            }
+            _ => match in_url {
+                None => Password::None,
+                Some(known) if known.password.is_some() => Password::Known(known),
+                Some(Credentials { user, .. }) => Password::Prompt { user },
+            },
+        });
+    }
+    Ok(passwords)
+}
+
 /// Flag before environment; a file before the variable, since it is named on purpose.
-fn password(
+fn first_password(
     credentials: Option<Credentials>,
     file: Option<PathBuf>,
     environment: &Environment,
 ) -> Result<Password> {
     let variable = environment.get("TUNCAT_PROXY_PASSWORD");
-    match (credentials, file, variable) {
-        (None, None, _) => Ok(Password::None),
-        (None, Some(_), _) => Err(Error::usage("--proxy-pass-file needs a user: give -U USER")),
-        (Some(known), ..) if known.password.is_some() => Ok(Password::Known(known)),
-        (Some(Credentials { user, .. }), Some(path), _) => Ok(Password::File { user, path }),
-        (Some(Credentials { user, .. }), None, Some(password)) => {
-            Ok(Password::Known(Credentials {
+    match (credentials, file) {
+        (None, None) => Ok(Password::None),
+        (None, Some(_)) => Err(Error::usage("--proxy-pass-file needs a user: give -U USER")),
+        (Some(known), _) if known.password.is_some() => Ok(Password::Known(known)),
+        (Some(Credentials { user, .. }), Some(path)) => Ok(Password::File { user, path }),
+        (Some(Credentials { user, .. }), None) => match variable.map_err(Error::usage)? {
+            Some(password) => Ok(Password::Known(Credentials {
                 user,
                 password: Some(Secret::new(password)),
-            }))
-        }
-        (Some(Credentials { user, .. }), None, None) => Ok(Password::Prompt { user }),
+            })),
+            None => Ok(Password::Prompt { user }),
+        },
     }
+}
+
+fn fields(options: &ProxyOptions) -> Result<Vec<Field>> {
+    let mut fields = Vec::new();
+    for text in &options.header {
+        let field = Field::parse(text).map_err(|why| Error::usage(format!("-H: {why}")))?;
+        if is_framing(&field.name) {
+            let cause = format!("-H: {} cannot be set on a CONNECT request", field.name);
+            return Err(Error::usage(cause));
+        }
+        fields.push(field);
+    }
+    Ok(fields)
+}
+
+/// The password in a proxy's URL, as it stands there.
+fn secret_of_url(url: &str) -> Option<Secret> {
+    let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
+    let (userinfo, _) = authority.rsplit_once('@')?;
+    let (_, password) = userinfo.split_once(':')?;
+    Some(Secret::new(password))
+}
+
+/// Other secrets on the command line: the password of `-U`, and credentials in a header field.
+fn other_secrets(options: &ProxyOptions) -> impl Iterator<Item = Secret> + '_ {
+    let user = options.proxy_user.as_deref().map(Credentials::parse);
+    let headers = options.header.iter().filter_map(|text| {
+        let (name, value) = text.split_once(':')?;
+        let secret = name.to_ascii_lowercase().contains("authorization");
+        secret.then(|| Secret::new(value.trim()))
+    });
+    user.and_then(|u| u.password).into_iter().chain(headers)
 }

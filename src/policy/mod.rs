@@ -88,24 +88,30 @@ impl Policy {
         if self.deny.iter().any(|r| r.covers_address(ip, port)) {
             return Err("a rule denies this address".into());
         }
-        let special = special::kind(ip);
+        let special = special::block(ip);
         if self.allow.is_empty() {
             return match special {
                 None => Ok(()),
-                Some(special::LOOPBACK) if self.baseline == Baseline::Loopback => Ok(()),
-                Some(kind) => Err(format!("{kind} addresses are not allowed")),
+                Some((special::LOOPBACK, _)) if self.baseline == Baseline::Loopback => Ok(()),
+                Some((kind, _)) => Err(format!("{kind} addresses are not allowed")),
             };
         }
-        // A name may point anywhere, so a rule on names never opens an address that is special.
-        let by_address = self.allow.iter().any(|r| r.covers_address(ip, port));
-        let by_name = self.allow.iter().any(|r| r.covers_name(host, port));
         match special {
-            _ if by_address => Ok(()),
-            Some(kind) => Err(format!(
-                "{kind} addresses need a rule that names the address"
-            )),
-            None if by_name => Ok(()),
-            None => Err("no rule allows this address".into()),
+            // A name may point anywhere, and a wide block is meant for the public internet: neither
+            // opens what is special.
+            Some((kind, block)) => match self.allow.iter().any(|r| r.lies_in(block, ip, port)) {
+                true => Ok(()),
+                false => Err(format!(
+                    "{kind} addresses need a rule for just such addresses"
+                )),
+            },
+            None => {
+                let covers = |r: &Rule| r.covers_address(ip, port) || r.covers_name(host, port);
+                match self.allow.iter().any(covers) {
+                    true => Ok(()),
+                    false => Err("no rule allows this address".into()),
+                }
+            }
         }
     }
 }

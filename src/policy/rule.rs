@@ -69,6 +69,12 @@ impl Rule {
         }
     }
 
+    /// Whether an address is covered by a block that is no wider than `block`.
+    pub fn lies_in(&self, block: IpNet, ip: IpAddr, port: u16) -> bool {
+        let inside = matches!(self, Rule::Net { net, .. } if block.contains(net));
+        inside && self.covers_address(ip, port)
+    }
+
     /// Whether the rule could cover some address of the host: false only where it certainly does
     /// not.
     pub fn may_cover(&self, host: &Host, port: u16) -> bool {
@@ -134,15 +140,28 @@ fn name(text: &str) -> Result<String, String> {
     }
 }
 
-fn parse_net(text: &str) -> Result<IpNet, ()> {
+/// An address or CIDR block, in brackets or not. IPv4 in its IPv6 wrapping is unwrapped, as the
+/// addresses are that it is held against.
+pub fn parse_net(text: &str) -> Result<IpNet, String> {
     let bare = text
         .strip_prefix('[')
         .and_then(|t| t.strip_suffix(']'))
         .unwrap_or(text);
-    if let Ok(ip) = bare.parse::<IpAddr>() {
-        return Ok(IpNet::from(ip.to_canonical()));
+    let net = match bare.parse::<IpAddr>() {
+        Ok(ip) => IpNet::from(ip),
+        Err(_) => bare
+            .parse::<IpNet>()
+            .map_err(|_| "write ADDRESS or ADDRESS/LENGTH")?
+            .trunc(),
+    };
+    match (net.addr().to_canonical(), net.prefix_len()) {
+        (IpAddr::V4(v4), length) if net.addr().is_ipv6() && length >= 96 => {
+            ipnet::Ipv4Net::new(v4, length - 96)
+                .map(IpNet::from)
+                .map_err(|e| e.to_string())
+        }
+        _ => Ok(net),
     }
-    bare.parse::<IpNet>().map(|n| n.trunc()).map_err(|_| ())
 }
 
 fn parse_ports(text: &str) -> Result<Ports, String> {

@@ -1,16 +1,22 @@
 //! Addresses that lead somewhere other than the public internet.
 
-use ipnet::{Ipv4Net, Ipv6Net};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use std::net::IpAddr;
 
 pub const LOOPBACK: &str = "loopback";
 
-/// What is special about an address, if anything is (IANA's special-purpose registries, and the
-/// forms that hide an IPv4 address in an IPv6 one).
-pub fn kind(ip: IpAddr) -> Option<&'static str> {
+/// What is special about an address, if anything is, and the block that makes it so (IANA's
+/// special-purpose registries, and the forms that hide an IPv4 address in an IPv6 one).
+pub fn block(ip: IpAddr) -> Option<(&'static str, IpNet)> {
     match ip.to_canonical() {
-        IpAddr::V4(v4) => kind_v4(v4),
-        IpAddr::V6(v6) => kind_v6(v6),
+        IpAddr::V4(v4) => V4.iter().find_map(|&(kind, net, length)| {
+            let net = Ipv4Net::new_assert(net.into(), length);
+            net.contains(&v4).then_some((kind, net.into()))
+        }),
+        IpAddr::V6(v6) => V6.iter().find_map(|&(kind, net, length)| {
+            let net = Ipv6Net::new_assert(net.into(), length);
+            net.contains(&v6).then_some((kind, net.into()))
+        }),
     }
 }
 
@@ -22,6 +28,7 @@ const V4: &[(&str, [u8; 4], u8)] = &[
     ("private", [192, 168, 0, 0], 16),
     ("shared (CGNAT)", [100, 64, 0, 0], 10),
     ("link-local", [169, 254, 0, 0], 16),
+    ("cloud metadata", [168, 63, 129, 16], 32),
     ("protocol assignment", [192, 0, 0, 0], 24),
     ("documentation", [192, 0, 2, 0], 24),
     ("6to4 relay", [192, 88, 99, 0], 24),
@@ -54,23 +61,9 @@ const V6: &[(&str, [u16; 8], u8)] = &[
     ("multicast", [0xff00, 0, 0, 0, 0, 0, 0, 0], 8),
 ];
 
-fn kind_v4(ip: Ipv4Addr) -> Option<&'static str> {
-    let matches = |net: [u8; 4], length| Ipv4Net::new_assert(net.into(), length).contains(&ip);
-    V4.iter()
-        .find(|(_, net, length)| matches(*net, *length))
-        .map(|row| row.0)
-}
-
-fn kind_v6(ip: Ipv6Addr) -> Option<&'static str> {
-    let matches = |net: [u16; 8], length| Ipv6Net::new_assert(net.into(), length).contains(&ip);
-    V6.iter()
-        .find(|(_, net, length)| matches(*net, *length))
-        .map(|row| row.0)
-}
-
 #[cfg(test)]
 mod tests {
-    use super::kind;
+    use super::block;
 
     #[test]
     fn special_and_public() {
@@ -83,6 +76,7 @@ mod tests {
             "100.64.0.1",
             "100.127.255.255",
             "169.254.169.254",
+            "168.63.129.16",
             "224.0.0.1",
             "255.255.255.255",
             "::",
@@ -100,7 +94,7 @@ mod tests {
             "2001:db8::1",
             "::ffff:0:7f00:1",
         ] {
-            assert!(kind(ip.parse().unwrap()).is_some(), "{ip}");
+            assert!(block(ip.parse().unwrap()).is_some(), "{ip}");
         }
         for ip in [
             "8.8.8.8",
@@ -112,7 +106,7 @@ mod tests {
             "2a00::1",
             "::ffff:8.8.8.8",
         ] {
-            assert_eq!(kind(ip.parse().unwrap()), None, "{ip}");
+            assert_eq!(block(ip.parse().unwrap()), None, "{ip}");
         }
     }
 }

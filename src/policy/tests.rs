@@ -47,6 +47,13 @@ fn allow_rules_replace_the_default_and_deny_wins() {
     assert!(permits(&p, "a.test:1", "9.9.9.9"));
     assert!(!permits(&p, "a.test:1", "8.8.8.8"));
     assert!(!permits(&p, "a.test:1", "::ffff:8.8.8.8"));
+    let p = policy(
+        &[],
+        &["::ffff:127.0.0.0/104", "[::ffff:8.8.8.8]:1"],
+        Baseline::Loopback,
+    );
+    assert!(!permits(&p, "a.test:1", "127.0.0.1"));
+    assert!(!permits(&p, "a.test:1", "8.8.8.8"));
 }
 
 #[test]
@@ -58,6 +65,11 @@ fn a_name_never_opens_a_special_address() {
     assert!(permits(&p, "intern.test:80", "10.0.0.1"));
     assert!(!permits(&p, "intern.test:81", "10.0.0.1"));
     assert!(!permits(&p, "intern.test:80", "192.168.0.1"));
+    let p = policy(&["0.0.0.0/0", "::/0"], &[], Baseline::Loopback);
+    assert!(permits(&p, "a.test:80", "8.8.8.8"));
+    assert!(!permits(&p, "a.test:80", "127.0.0.1"));
+    assert!(!permits(&p, "a.test:80", "169.254.169.254"));
+    assert!(!permits(&p, "a.test:80", "::1"));
 }
 
 #[test]

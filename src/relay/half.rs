@@ -16,6 +16,9 @@ pub struct Half {
     pub hold_end: bool,
     /// The sink's peer has ended: take what the source has ready, then end.
     pub end_when_idle: bool,
+    /// The source was reset, as writing to it showed. That used its error up, so what looks like an
+    /// end from now on is none.
+    pub source_reset: bool,
     state: State,
     /// Octets read and not yet written. Only there while the sink does not take them.
     pending: Option<Pending>,
@@ -58,6 +61,11 @@ impl Half {
         matches!(self.state, State::Done | State::Failed)
     }
 
+    /// Octets wait for the sink to take them.
+    pub fn is_blocked(&self) -> bool {
+        self.pending.is_some()
+    }
+
     pub fn poll<S: Wire, D: Wire>(
         &mut self,
         cx: &mut Context<'_>,
@@ -89,9 +97,14 @@ impl Half {
                         Poll::Pending => return Progress::Pending,
                     }
                     match self.read(cx, source) {
+                        Poll::Ready(Ok(0)) if self.source_reset => self.state = State::Failed,
                         Poll::Ready(Ok(0)) => self.state = State::AtEnd,
                         Poll::Ready(Ok(_)) => {}
                         Poll::Ready(Err(e)) => return Progress::ReadFailed(e),
+                        Poll::Pending if self.end_when_idle && source.has_input() => {
+                            cx.waker().wake_by_ref();
+                            return self.flush(cx, sink);
+                        }
                         Poll::Pending if self.end_when_idle => self.state = State::AtEnd,
                         Poll::Pending => return self.flush(cx, sink),
                     }

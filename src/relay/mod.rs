@@ -10,7 +10,7 @@ use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::time::{Instant, Sleep};
 
@@ -39,12 +39,16 @@ pub enum Near {
     /// A peer of its own: each direction lives until its own end.
     #[default]
     Peer,
-    /// Stdio. Once the far side has ended, what stdin has ready is still sent, then all is over;
-    /// a broken stdout ends everything at once.
+    /// Stdio. Once the far side has ended, stdin is sent on only until it is quiet for
+    /// [`INPUT_QUIET`]; and a broken stdout ends everything at once.
     Stdio,
     /// Stdio with stdin from a file: it is sent to its end, also to a far side that has ended.
     FileStdio,
 }
+
+/// How long stdin must be silent to have no more to say to a far side that has ended: enough for a
+/// program that feeds a pipe, too little for anybody to notice.
+pub const INPUT_QUIET: Duration = Duration::from_millis(100);
 
 /// What came of it. The counts are right in every case.
 #[derive(Debug)]
@@ -64,8 +68,21 @@ pub enum End {
     Clean,
     /// Silence for longer than [`Options::idle`].
     Idle,
+    /// The caller wanted it.
+    Stopped,
     /// `side` broke; the other side was aborted, after what it still had to get.
-    Broken { side: Side, error: io::Error },
+    Broken {
+        side: Side,
+        access: Access,
+        error: io::Error,
+    },
+}
+
+/// What failed on a broken side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    Read,
+    Write,
 }
 
 impl fmt::Display for End {
@@ -73,7 +90,8 @@ impl fmt::Display for End {
         match self {
             End::Clean => f.write_str("clean"),
             End::Idle => f.write_str("idle for too long"),
-            End::Broken { side, error } => {
+            End::Stopped => f.write_str("stopped"),
+            End::Broken { side, error, .. } => {
                 let side = match side {
                     Side::Near => "near",
                     Side::Far => "far",
@@ -93,8 +111,26 @@ pub fn relay<N: Wire, F: Wire>(
     far: F,
     options: Options,
 ) -> impl Future<Output = Outcome> + Send {
+    relay_until(near, far, options, std::future::pending())
+}
+
+/// The same, but `stop` ends it too, with both sides aborted.
+pub fn relay_until<N: Wire, F: Wire>(
+    near: N,
+    far: F,
+    options: Options,
+    stop: impl Future<Output = ()> + Send,
+) -> impl Future<Output = Outcome> + Send {
     let mut relay = Relay::new(near, far, options);
-    async move { relay.run().await }
+    async move {
+        let mut stop = std::pin::pin!(stop);
+        let end = poll_fn(|cx| match stop.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(End::Stopped),
+            Poll::Pending => relay.poll(cx),
+        });
+        let end = end.await;
+        relay.finish(end).await
+    }
 }
 
 struct Relay<N, F> {
@@ -105,7 +141,7 @@ struct Relay<N, F> {
     to_near: Half,
     first_end: Option<Side>,
     /// The first failure; the other direction may still have octets to deliver.
-    broken: Option<(Side, io::Error)>,
+    broken: Option<(Side, Access, io::Error)>,
     timer: Timer,
 }
 
@@ -132,11 +168,10 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         }
     }
 
-    async fn run(&mut self) -> Outcome {
-        let end = poll_fn(|cx| self.poll(cx)).await;
+    async fn finish(&mut self, end: End) -> Outcome {
         match &end {
             End::Clean => {}
-            End::Idle => {
+            End::Idle | End::Stopped => {
                 self.near.abort(Abort::Cancel);
                 self.far.abort(Abort::Cancel);
             }
@@ -176,7 +211,11 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             }
             if self.to_far.is_over() && self.to_near.is_over() {
                 return Poll::Ready(match self.broken.take() {
-                    Some((side, error)) => End::Broken { side, error },
+                    Some((side, access, error)) => End::Broken {
+                        side,
+                        access,
+                        error,
+                    },
                     None => End::Clean,
                 });
             }
@@ -184,6 +223,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             match self.poll_timer(cx, moved) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Due::Fin) => self.to_far.hold_end = false,
+                Poll::Ready(Due::Input) => self.to_far.end_when_idle = true,
                 Poll::Ready(Due::Idle) => return Poll::Ready(End::Idle),
             }
         }
@@ -201,17 +241,18 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         }
         match progress {
             Progress::Pending => {}
-            Progress::Done => {
-                // Nothing is left that a FIN could cut off.
-                self.to_far.hold_end = false;
-                self.to_far.end_when_idle = self.options.near == Near::Stdio;
+            // Nothing is left that a FIN could cut off.
+            Progress::Done => self.to_far.hold_end = false,
+            Progress::ReadFailed(error) => {
+                return Some(self.end_broken(Side::Far, Access::Read, error));
             }
-            Progress::ReadFailed(error) => return Some(self.end_broken(Side::Far, error)),
             Progress::WriteFailed(error) => {
                 if self.options.near != Near::Peer {
-                    return Some(self.end_broken(Side::Near, error));
+                    return Some(self.end_broken(Side::Near, Access::Write, error));
                 }
-                self.broken.get_or_insert((Side::Near, error));
+                self.to_far.source_reset = is_reset(&error);
+                self.broken
+                    .get_or_insert((Side::Near, Access::Write, error));
             }
         }
         None
@@ -224,48 +265,93 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         }
         match progress {
             Progress::Pending | Progress::Done => {}
-            Progress::ReadFailed(error) => return Some(self.end_broken(Side::Near, error)),
+            Progress::ReadFailed(error) => {
+                return Some(self.end_broken(Side::Near, Access::Read, error));
+            }
             // The far side may have said why before it broke, and that is still to be read.
             Progress::WriteFailed(error) => {
-                self.broken.get_or_insert((Side::Far, error));
+                self.to_near.source_reset = is_reset(&error);
+                self.broken.get_or_insert((Side::Far, Access::Write, error));
             }
         }
         None
     }
 
     /// A side that cannot be read any more is gone; an earlier failure is the cause.
-    fn end_broken(&mut self, side: Side, error: io::Error) -> End {
-        let (side, error) = self.broken.take().unwrap_or((side, error));
-        End::Broken { side, error }
+    fn end_broken(&mut self, side: Side, access: Access, error: io::Error) -> End {
+        let (side, access, error) = self.broken.take().unwrap_or((side, access, error));
+        End::Broken {
+            side,
+            access,
+            error,
+        }
+    }
+
+    /// What there is to wait for, and how long.
+    fn next_due(&self) -> Option<(Duration, Due)> {
+        // While the near side does not take what came, it is not the far side that is quiet.
+        if self.to_near.is_blocked() {
+            return None;
+        }
+        let holding = self.to_far.at_end() && self.to_far.hold_end;
+        let fin = self.options.fin_delay.filter(|_| holding);
+        let far_ended = self.to_near.is_over() && !self.to_far.at_end();
+        let waits_for_input =
+            far_ended && self.options.near == Near::Stdio && !self.to_far.is_blocked();
+        let input = waits_for_input.then_some(INPUT_QUIET);
+        let candidates = [
+            fin.map(|wait| (wait, Due::Fin)),
+            input.map(|wait| (wait, Due::Input)),
+            self.options.idle.map(|wait| (wait, Due::Idle)),
+        ];
+        candidates
+            .into_iter()
+            .flatten()
+            .min_by_key(|(wait, _)| *wait)
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, moved: bool) -> Poll<Due> {
-        let holding = self.to_far.at_end() && self.to_far.hold_end;
-        let fin = self.options.fin_delay.filter(|_| holding);
-        let (wait, due) = match (fin, self.options.idle) {
-            (Some(fin), Some(idle)) if idle < fin => (idle, Due::Idle),
-            (Some(fin), _) => (fin, Due::Fin),
-            (None, Some(idle)) => (idle, Due::Idle),
-            (None, None) => return Poll::Pending,
+        let Some((wait, due)) = self.next_due() else {
+            self.timer.quiet_since = None;
+            return Poll::Pending;
         };
         let now = Instant::now();
         if moved || self.timer.quiet_since.is_none() {
             self.timer.quiet_since = Some(now);
         }
-        let at = self.timer.quiet_since.unwrap_or(now) + wait;
-        let sleep = self
-            .timer
-            .sleep
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-        if sleep.deadline() != at {
-            sleep.as_mut().reset(at);
+        loop {
+            let since = self.timer.quiet_since.unwrap_or(now);
+            let Some(at) = since.checked_add(wait) else {
+                return Poll::Pending;
+            };
+            let sleep = &mut self.timer.sleep;
+            let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
+            if sleep.deadline() != at {
+                sleep.as_mut().reset(at);
+            }
+            ready!(sleep.as_mut().poll(cx));
+            // The far side cannot answer what has not reached it.
+            let on_its_way = self.far.tcp().is_some_and(|tcp| drain::unsent(tcp) > 0);
+            if !(due == Due::Fin && on_its_way) {
+                return Poll::Ready(due);
+            }
+            self.timer.quiet_since = Some(Instant::now());
         }
-        sleep.as_mut().poll(cx).map(|()| due)
     }
 }
 
+/// The peer had not ended its stream: it was cut off. (A write to a peer that had ended before it
+/// went away fails with EPIPE, and its end was a clean one.)
+fn is_reset(error: &io::Error) -> bool {
+    error.kind() != io::ErrorKind::BrokenPipe
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Due {
+    /// The FIN that was held back.
     Fin,
+    /// stdin has no more for a far side that has ended.
+    Input,
     Idle,
 }
 

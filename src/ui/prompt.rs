@@ -34,6 +34,9 @@ pub async fn password(prompt: &str) -> io::Result<Secret> {
     drop(quiet);
     rustix::io::write(&tty, b"\n")?;
     let n = read?;
+    if n == 0 {
+        return Err(io::Error::other("end of input"));
+    }
     let text = line[..n].strip_suffix(b"\n").unwrap_or(&line[..n]);
     let text = std::str::from_utf8(text).map_err(io::Error::other)?;
     let secret = Secret::new(text);
@@ -46,6 +49,9 @@ fn register(tty: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
     // AsyncFd is dropped at the end of `password`.
     Ok(unsafe { AsyncFd::register_with_interest(tty, Interest::READABLE) }?)
 }
+
+/// _POSIX_VDISABLE.
+const DISABLED: u8 = if cfg!(target_os = "linux") { 0 } else { 0xff };
 
 /// Echo is off while this lives.
 struct Quiet<'a> {
@@ -61,7 +67,7 @@ impl<'a> Quiet<'a> {
             .local_modes
             .remove(LocalModes::ECHO | LocalModes::ECHOE | LocalModes::ECHOK);
         // Suspended, we would leave the shell without echo.
-        during.special_codes[SpecialCodeIndex::VSUSP] = 0;
+        during.special_codes[SpecialCodeIndex::VSUSP] = DISABLED;
         tcsetattr(tty, OptionalActions::Flush, &during)?;
         Ok(Quiet { tty, before })
     }

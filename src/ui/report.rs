@@ -1,6 +1,7 @@
 //! The last word: one line, or one JSON object, on stderr.
 
 use crate::base::{Error, Target};
+use crate::carrier::Carrier;
 use crate::dial::Setup;
 use crate::relay::{Outcome, Side};
 use serde_json::{Value, json};
@@ -13,6 +14,8 @@ pub struct Summary {
     pub target: String,
     /// `direct`, `embedded:`, or the proxies.
     pub route: Vec<String>,
+    /// Nothing without a proxy.
+    pub carrier: Option<Carrier>,
     pub setup: Option<Setup>,
     pub sent: u64,
     pub received: u64,
@@ -54,7 +57,7 @@ impl Summary {
         json!({
             "target": self.target,
             "route": self.route,
-            "carrier": "h1",
+            "carrier": self.carrier.map(|c| c.to_string()),
             "sent_bytes": self.sent,
             "received_bytes": self.received,
             "duration_s": self.duration.as_secs_f64(),

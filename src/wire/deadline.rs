@@ -21,12 +21,6 @@ impl Deadline {
         }
     }
 
-    /// The earlier of this one and `limit` from now.
-    pub fn at_most(self, limit: Duration) -> Self {
-        let limit = Instant::now() + limit;
-        Deadline(Some(self.0.map_or(limit, |at| at.min(limit))))
-    }
-
     /// What `step` returns, unless the deadline comes first; then `step` is dropped.
     pub async fn run<F: Future>(self, step: F) -> Result<F::Output, Elapsed> {
         match self.0 {

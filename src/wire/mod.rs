@@ -25,9 +25,15 @@ use tokio::net::TcpStream;
 ///   end. (A unix socket has no way to say so; there the peer sees an end.)
 /// - Octets that arrived early come first.
 pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
-    /// Ends both directions at once so that the peer cannot take it for a clean end. Data not
-    /// yet delivered may be lost.
+    /// Ends both directions, when the wire is dropped at the latest, so that the peer cannot take it
+    /// for a clean end. Data not yet delivered may be lost.
     fn abort(&mut self, reason: Abort);
+
+    /// Octets are there although a read was pending: the runtime has not looked yet, or wanted
+    /// others to have their turn.
+    fn has_input(&self) -> bool {
+        false
+    }
 
     /// The TCP connection that carries this wire and nothing else.
     fn tcp(&self) -> Option<&TcpStream> {
@@ -46,6 +52,10 @@ pub type BoxWire = Box<dyn Wire>;
 impl Wire for BoxWire {
     fn abort(&mut self, reason: Abort) {
         (**self).abort(reason);
+    }
+
+    fn has_input(&self) -> bool {
+        (**self).has_input()
     }
 
     fn tcp(&self) -> Option<&TcpStream> {

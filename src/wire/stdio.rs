@@ -9,7 +9,7 @@
 use crate::wire::{Abort, Wire};
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{BorrowedFd, OwnedFd};
-use rustix::fs::{FileType, OFlags};
+use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::{RecvFlags, SendFlags, Shutdown};
 use std::io;
@@ -21,6 +21,9 @@ use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 /// Octets that a blocking pipe takes once it says it is writable (POSIX's PIPE_BUF floor is 512;
 /// a page on Linux and macOS).
 const PIPE_PIECE: usize = 4096;
+
+/// Each opening of a pseudo-terminal's master makes a new one.
+const PTMX: (u32, u32) = (5, 2);
 
 /// stdin and stdout of this process.
 pub struct Stdio {
@@ -60,7 +63,8 @@ impl Stdio {
 
 impl Channel {
     fn open(fd: BorrowedFd<'_>, interest: Interest) -> io::Result<Self> {
-        let kind = FileType::from_raw_mode(rustix::fs::fstat(fd)?.st_mode);
+        let status = rustix::fs::fstat(fd)?;
+        let kind = FileType::from_raw_mode(status.st_mode);
         let duplicate = || Ok::<_, io::Error>(rustix::io::fcntl_dupfd_cloexec(fd, 3)?);
         match kind {
             FileType::RegularFile | FileType::Directory => {
@@ -72,7 +76,13 @@ impl Channel {
             }
             _ => {}
         }
-        if let Some(own) = reopen(fd, interest)
+        let device = (
+            rustix::fs::major(status.st_rdev),
+            rustix::fs::minor(status.st_rdev),
+        );
+        let terminal = || rustix::termios::isatty(fd) && device != PTMX;
+        if (kind == FileType::Fifo || terminal())
+            && let Some(own) = reopen(fd, interest)
             && let Ok(own) = register(own, interest)
         {
             return Ok(Channel::Own(own));
@@ -122,15 +132,9 @@ impl Channel {
     /// Whether a call on a shared blocking descriptor would return at once. The others say so
     /// themselves.
     fn is_ready(&self, flags: PollFlags) -> io::Result<bool> {
-        let Channel::Shared(fd) = self else {
-            return Ok(true);
-        };
-        let mut fds = [PollFd::new(fd, flags)];
-        let now = Timespec::default();
-        match rustix::event::poll(&mut fds, Some(&now)) {
-            Ok(n) => Ok(n > 0),
-            Err(Errno::INTR) => Ok(false),
-            Err(e) => Err(e.into()),
+        match self {
+            Channel::Shared(fd) => poll_now(fd, flags),
+            _ => Ok(true),
         }
     }
 
@@ -165,6 +169,16 @@ impl Channel {
     }
 }
 
+/// What the kernel says at this moment.
+fn poll_now(fd: &AsyncFd<OwnedFd>, flags: PollFlags) -> io::Result<bool> {
+    let mut fds = [PollFd::new(fd, flags)];
+    match rustix::event::poll(&mut fds, Some(&Timespec::default())) {
+        Ok(n) => Ok(n > 0),
+        Err(Errno::INTR) => Ok(false),
+        Err(e) => Err(e.into()),
+    }
+}
+
 /// Fails where the descriptor cannot be polled.
 fn register(fd: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: the descriptor is owned, open, and nothing replaces or closes it before the AsyncFd
@@ -183,7 +197,7 @@ fn reopen(fd: BorrowedFd<'_>, interest: Interest) -> Option<OwnedFd> {
     };
     let path = format!("/proc/self/fd/{}", fd.as_raw_fd());
     let flags = access | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, rustix::fs::Mode::empty()).ok()
+    rustix::fs::open(path, flags, Mode::empty()).ok()
 }
 
 /// Elsewhere /dev/fd duplicates, flags and all.
@@ -203,6 +217,13 @@ fn retry(mut call: impl FnMut() -> Result<usize, Errno>) -> io::Result<usize> {
 }
 
 impl Wire for Stdio {
+    fn has_input(&self) -> bool {
+        let (Channel::Own(fd) | Channel::Socket(fd) | Channel::Shared(fd)) = &self.input else {
+            return false;
+        };
+        matches!(poll_now(fd, PollFlags::IN), Ok(true))
+    }
+
     fn abort(&mut self, _reason: Abort) {
         self.input = Channel::Closed;
         self.output = Channel::Closed;
@@ -243,8 +264,10 @@ impl AsyncWrite for Stdio {
             _ => {
                 // Descriptor 1 itself is one more holder of the pipe.
                 let flags = OFlags::WRONLY | OFlags::CLOEXEC;
-                let null = rustix::fs::open("/dev/null", flags, rustix::fs::Mode::empty())?;
-                rustix::stdio::dup2_stdout(&null)?;
+                // Without it (in a bare chroot) the reader has to wait for our exit.
+                if let Ok(null) = rustix::fs::open("/dev/null", flags, Mode::empty()) {
+                    rustix::stdio::dup2_stdout(&null)?;
+                }
             }
         }
         Poll::Ready(Ok(()))

@@ -4,7 +4,7 @@ use crate::base::error::Answer;
 use crate::base::escape::escape;
 use crate::base::{Error, Kind, Stage};
 use crate::http::connect::ConnectRequest;
-use crate::http::excerpt::excerpt;
+use crate::http::excerpt::{dechunk, excerpt};
 use crate::http::head::ResponseHead;
 use crate::http::{proxy_status, status};
 use crate::wire::{BoxWire, Deadline};
@@ -56,7 +56,10 @@ async fn body(head: &ResponseHead, mut body: Vec<u8>, wire: &mut BoxWire) -> Vec
         }
     }
     body.truncate(want);
-    body
+    match head.fields.text("transfer-encoding") {
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => dechunk(&body),
+        _ => body,
+    }
 }
 
 /// The proxy's own word for the error: RFC 9209's, or squid's.
@@ -109,7 +112,7 @@ fn auth_hint(head: &ResponseHead, sent: bool) -> String {
         .collect();
     let basic = schemes.iter().any(|s| s.eq_ignore_ascii_case("basic"));
     match (basic, sent) {
-        (true, true) => "user name or password is wrong".into(),
+        (true, true) => "check user name and password".into(),
         (true, false) => "give a user with -U USER and a password (see --proxy-pass-file)".into(),
         (false, _) if schemes.is_empty() => "the proxy does not say which scheme it wants".into(),
         (false, _) => format!(
