@@ -1,5 +1,9 @@
 //! All tests of the program: black-box tests that run the binary, against scripted peers and against real ones.
 
+mod client;
+mod conformance;
 mod docs;
+mod layers;
 mod real;
 mod support;
+mod terminator;

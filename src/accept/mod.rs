@@ -6,5 +6,5 @@ mod server;
 mod terminator;
 
 pub use listener::{Address, Listener};
-pub use server::{Drained, Server};
+pub use server::{Drained, Draining, Incoming, Server};
 pub use terminator::Terminator;

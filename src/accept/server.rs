@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 
 /// How long accepting rests when descriptors have run out; live connections go on.
@@ -19,6 +19,29 @@ const REST: Duration = Duration::from_millis(50);
 pub struct Server {
     accepting: Vec<JoinHandle<()>>,
     live: Arc<Live>,
+    drain: watch::Sender<bool>,
+}
+
+/// A connection that came in.
+pub struct Incoming {
+    pub socket: Socket,
+    /// Nothing for a unix socket.
+    pub peer: Option<SocketAddr>,
+    pub draining: Draining,
+}
+
+/// Tells when no new work should begin.
+#[derive(Clone)]
+pub struct Draining(watch::Receiver<bool>);
+
+impl Draining {
+    /// Returns once the drain has begun.
+    pub async fn begun(&mut self) {
+        if self.0.wait_for(|begun| *begun).await.is_err() {
+            // The server itself is gone without a drain; its connections go on.
+            std::future::pending().await
+        }
+    }
 }
 
 #[derive(Default)]
@@ -42,19 +65,28 @@ impl Server {
     pub fn start<T, F, Fut>(listeners: Vec<(Listener, T)>, handle: F) -> Server
     where
         T: Clone + Send + Sync + 'static,
-        F: Fn(T, Socket, Option<SocketAddr>) -> Fut + Clone + Send + Sync + 'static,
+        F: Fn(T, Incoming) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
         let live = Arc::new(Live::default());
+        let (drain, draining) = watch::channel(false);
         let accepting = listeners.into_iter().map(|(listener, value)| {
             let (live, handle) = (live.clone(), handle.clone());
+            let draining = Draining(draining.clone());
             tokio::spawn(accept_all(listener, live, move |socket, peer| {
-                handle(value.clone(), socket, peer)
+                let draining = draining.clone();
+                let incoming = Incoming {
+                    socket,
+                    peer,
+                    draining,
+                };
+                handle(value.clone(), incoming)
             }))
         });
         Server {
             accepting: accepting.collect(),
             live,
+            drain,
         }
     }
 
@@ -72,6 +104,7 @@ impl Server {
             // A listener is closed once its task is gone.
             let _ = task.await;
         }
+        let _ = self.drain.send(true);
         let _ = tokio::time::timeout(limit, self.live.empty()).await;
         match self.live.count.load(Ordering::Acquire) {
             0 => Drained::Empty,

@@ -1,8 +1,9 @@
 //! A connection to `serve`, from its first byte to its last.
 
+use crate::accept::{Draining, Incoming};
 use crate::auth::Users;
 use crate::base::Target;
-use crate::base::defaults::HEAD_TIMEOUT;
+use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::http::connect::target_of;
@@ -11,7 +12,6 @@ use crate::http::{ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
 use crate::wire::{BoxWire, Deadline, Socket};
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -35,11 +35,12 @@ struct Pair {
 
 impl Terminator {
     /// Serves one connection until its end.
-    pub async fn handle(self: Arc<Self>, socket: Socket, peer: Option<SocketAddr>) {
-        let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+    pub async fn handle(self: Arc<Self>, incoming: Incoming) {
+        let client = incoming
+            .peer
+            .map_or_else(|| "unix".into(), |p| p.to_string());
         // The set-up's state is large and short-lived: boxed, it is gone while the tunnel idles.
-        let Some(Pair { near, far, target }) = Box::pin(self.open(socket, peer, &client)).await
-        else {
+        let Some(Pair { near, far, target }) = Box::pin(self.open(incoming, &client)).await else {
             return;
         };
         drop(self);
@@ -55,14 +56,22 @@ impl Terminator {
         );
     }
 
-    async fn open(&self, socket: Socket, peer: Option<SocketAddr>, client: &str) -> Option<Pair> {
+    async fn open(&self, incoming: Incoming, client: &str) -> Option<Pair> {
+        let Incoming {
+            socket,
+            peer,
+            mut draining,
+        } = incoming;
         if !self.clients.admits(peer.map(|p| p.ip())) {
             tracing::info!("{client}: refused, this client address is not allowed");
             return None;
         }
         let deadline = Deadline::after(HEAD_TIMEOUT);
-        let wire = self.handshake(socket, deadline, client).await?;
-        let (head, mut near) = match server::read_request(wire, deadline).await {
+        let wire = self
+            .handshake(socket, deadline, &mut draining, client)
+            .await?;
+        let request = server::read_request(wire, deadline, draining.begun()).await;
+        let (head, mut near) = match request {
             Ok(request) => request,
             Err((NoRequest::Gone, _)) => return None,
             Err((NoRequest::Refuse(refusal), wire)) => {
@@ -81,11 +90,25 @@ impl Terminator {
         Some(Pair { near, far, target })
     }
 
-    async fn handshake(&self, socket: Socket, deadline: Deadline, client: &str) -> Option<BoxWire> {
+    async fn handshake(
+        &self,
+        socket: Socket,
+        deadline: Deadline,
+        draining: &mut Draining,
+        client: &str,
+    ) -> Option<BoxWire> {
         let Some(acceptor) = &self.tls else {
             return Some(Box::new(socket));
         };
-        match deadline.run(acceptor.accept(socket)).await {
+        let mut handshake = std::pin::pin!(acceptor.accept(socket));
+        let all = async {
+            tokio::select! {
+                biased;
+                done = &mut handshake => Ok(done),
+                () = draining.begun() => Deadline::after(DRAIN_HURRY).run(handshake).await,
+            }
+        };
+        match deadline.run(all).await.flatten() {
             Ok(Ok(stream)) => Some(Box::new(stream)),
             Ok(Err(error)) => {
                 tracing::info!("{client}: TLS handshake failed: {error}");

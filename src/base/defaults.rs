@@ -11,6 +11,8 @@ pub const FIN_DELAY: Duration = Duration::from_secs(1);
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long `serve` waits for live tunnels after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(30);
+/// For the rest of a handshake or request that has begun when a drain begins.
+pub const DRAIN_HURRY: Duration = Duration::from_secs(1);
 /// How long `serve` gives a target to accept.
 pub const TARGET_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a refused client is read from after the answer, so that no RST wipes the answer

@@ -38,17 +38,21 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     *summary = Summary::new(&target);
     let mut plan = RoutePlan::new(&args.proxy, &Environment::of_process(), &target)?;
     route::prepare(&mut plan)?;
+    summary.warnings = plan.warnings.clone();
+    if !args.output.json {
+        plan.warnings.iter().for_each(|w| report::warning(w));
+    }
     let runtime = runtime(Builder::new_current_thread())?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
         let (dialer, way) = tokio::select! {
             dialer = route::dialer(&plan) => dialer?,
-            number = signals.next() => return Err(ended_by(number)),
+            number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
         };
         summary.route = way.words;
         let tunnel = tokio::select! {
             tunnel = dialer.open(&target) => tunnel?,
-            number = signals.next() => return Err(ended_by(number)),
+            number = signals.next() => return Err(ended_by(number, Stage::Connect)),
         };
         let result = carry(args, tunnel, &target, &mut signals, summary).await;
         if result.is_ok()
@@ -57,7 +61,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
             // It may still have bytes for a target that reads slowly.
             tokio::select! {
                 _ = embedded.drain(Duration::MAX) => {}
-                number = signals.next() => return Err(ended_by(number)),
+                number = signals.next() => return Err(ended_by(number, Stage::Relay)),
             }
         }
         result
@@ -109,19 +113,22 @@ async fn carry(
     summary.outcome(&outcome);
     tracing::info!("{}", summary.line());
     if half_close == HalfClose::Unknown && reply_may_be_lost(&outcome) {
-        report::line(
-            "tuncat: note: nothing came back, and this proxy may close both ways when one side \
-             ends; if an answer was due, give it more time with --fin-delay",
-        );
+        let warning = "nothing came back, and this proxy may close both ways when one side ends; if \
+                       an answer was due, give it more time with --fin-delay";
+        match args.output.json {
+            true => summary.warnings.push(warning.into()),
+            false => report::warning(warning),
+        }
     }
     let counts = format!(
         "after {} bytes sent and {} received",
         outcome.to_far, outcome.to_near
     );
+    let hop = format!("tunnel to {target}");
     match outcome.end {
         End::Clean => Ok(()),
-        End::Stopped => Err(ended_by(signal)),
-        End::Idle => Err(idle(&counts)),
+        End::Stopped => Err(ended_by(signal, Stage::Relay)),
+        End::Idle => Err(idle(&counts).hop(hop).peer(peer)),
         End::Broken {
             side: Side::Near,
             access,
@@ -131,9 +138,7 @@ async fn carry(
             side: Side::Far,
             error,
             ..
-        } => Err(far(&error, &counts)
-            .hop(format!("tunnel to {target}"))
-            .peer(peer)),
+        } => Err(far(&error, &counts).hop(hop).peer(peer)),
     }
 }
 
@@ -164,8 +169,7 @@ fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
 /// We ended first and all was closed without a single byte for us. That may be right (an upload), or
 /// be an answer that the proxy cut off; no exit code can tell, so it is said.
 fn reply_may_be_lost(outcome: &Outcome) -> bool {
-    let ended_first = outcome.first_end == Some(Side::Near);
-    matches!(outcome.end, End::Clean) && ended_first && outcome.to_near == 0
+    matches!(outcome.end, End::Clean) && outcome.told_first && outcome.to_near == 0
 }
 
 fn idle(counts: &str) -> Error {
@@ -207,7 +211,7 @@ fn far(error: &io::Error, counts: &str) -> Error {
     }
 }
 
-fn ended_by(number: i32) -> Error {
+fn ended_by(number: i32, stage: Stage) -> Error {
     let cause = format!("ended by signal {number}");
-    Error::new(Kind::Signal(number), Stage::Relay, Blame::User, cause).quiet()
+    Error::new(Kind::Signal(number), stage, Blame::User, cause).quiet()
 }

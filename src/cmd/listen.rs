@@ -1,19 +1,17 @@
 //! `tuncat listen`: each connection to a local port through a tunnel of its own.
 
-use crate::accept::Server;
+use crate::accept::{Incoming, Server};
 use crate::base::defaults::FIN_DELAY;
 use crate::base::{Error, Result, Target};
 use crate::carrier::HalfClose;
 use crate::cli::Listen;
 use crate::cmd::signals::Signals;
-use crate::cmd::{route, runtime, serve};
+use crate::cmd::{finish, route, runtime, serve};
 use crate::dial::Dialer;
 use crate::plan::{Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
-use crate::wire::Socket;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -35,13 +33,16 @@ pub fn run(args: &Listen) -> Result<()> {
         let plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
         plans.push((forward, plan));
     }
-    for (_, plan) in &mut plans {
+    for (n, (_, plan)) in plans.iter_mut().enumerate() {
         route::prepare(plan)?;
+        if n == 0 {
+            plan.warnings.iter().for_each(|w| report::warning(w));
+        }
     }
     serve::raise_descriptor_limit();
     let runtime = runtime(Builder::new_multi_thread())?;
     let result = runtime.block_on(listen(args, plans));
-    runtime.shutdown_background();
+    finish(runtime);
     result
 }
 
@@ -79,7 +80,8 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
 }
 
 /// One connection, from its accept to its end.
-async fn carry(forwarding: Arc<Forwarding>, socket: Socket, peer: Option<SocketAddr>) {
+async fn carry(forwarding: Arc<Forwarding>, incoming: Incoming) {
+    let Incoming { socket, peer, .. } = incoming;
     let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
     let target = &forwarding.target;
     // Boxed so that an idle tunnel does not keep the room that its set-up took.

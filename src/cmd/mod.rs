@@ -12,6 +12,7 @@ mod signals;
 use crate::base::{Error, Result};
 use crate::cli::{Cli, Command};
 use crate::ui::report;
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 
 /// Runs the command and tells what went wrong; the process's exit code.
@@ -35,4 +36,10 @@ pub fn run(cli: Cli) -> i32 {
 fn runtime(mut builder: Builder) -> Result<Runtime> {
     let runtime = builder.enable_io().enable_time().build();
     runtime.map_err(|e| Error::internal(format!("cannot start: {e}")))
+}
+
+/// Drops what is still open, which aborts it: only the end of the process would look like a clean
+/// end to the peers. Waits no longer than it has to, since a lookup may hang in a thread.
+fn finish(runtime: Runtime) {
+    runtime.shutdown_timeout(Duration::from_secs(1));
 }

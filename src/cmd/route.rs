@@ -7,7 +7,7 @@ use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret
 use crate::cmd::{argv, embedded};
 use crate::dial::{Dialer, Hop};
 use crate::plan::{Password, Route, RoutePlan};
-use crate::ui::{prompt, report};
+use crate::ui::prompt;
 use rustls::ClientConfig;
 use std::path::Path;
 use std::sync::Arc;
@@ -22,12 +22,6 @@ pub struct Way {
 /// What comes before anything else, and before signals are caught: secrets off the command line,
 /// and password files read (one may be a pipe that blocks).
 pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
-    if plan.in_url {
-        report::line(
-            "tuncat: warning: a password in a proxy's URL can be seen by others; use -U with \
-             --proxy-pass-file or TUNCAT_PROXY_PASSWORD",
-        );
-    }
     argv::hide(&plan.in_argv);
     for password in &mut plan.passwords {
         if let Password::File { user, path } = password {

@@ -6,7 +6,7 @@ use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Blame, Credentials, Error, Kind, Result, Secret, Stage};
 use crate::cli::Serve;
 use crate::cmd::signals::Signals;
-use crate::cmd::{argv, runtime};
+use crate::cmd::{argv, finish, runtime};
 use crate::dial::{Network, TargetDialer};
 use crate::policy::{Baseline, Clients, Policy};
 use crate::tls::{Identity, Pin};
@@ -34,8 +34,7 @@ pub fn run(args: Serve) -> Result<()> {
     raise_descriptor_limit();
     let runtime = runtime(Builder::new_multi_thread())?;
     let result = runtime.block_on(serve(&args, users, clients, tls));
-    // What is still open is dropped with the runtime, and so aborted.
-    runtime.shutdown_background();
+    finish(runtime);
     result
 }
 

@@ -6,7 +6,7 @@ use crate::carrier::{Connecting, Connector};
 use crate::dial::race;
 use crate::dial::resolve::Network;
 use crate::http::{ProxyError, Refusal};
-use crate::policy::Policy;
+use crate::policy::{Denied, Policy};
 use crate::wire::{BoxWire, Deadline, Socket};
 use std::io;
 use std::time::Duration;
@@ -28,7 +28,9 @@ impl Connector for TargetDialer {
 
 impl TargetDialer {
     async fn dial(&self, target: &Target) -> Result<BoxWire, Refusal> {
-        self.policy.check_target(target)?;
+        self.policy
+            .check_target(target)
+            .map_err(refusal_of_policy)?;
         match target {
             Target::Builtin(builtin) => Ok(builtin::open(*builtin)),
             Target::Unix(path) => match UnixStream::connect(path).await {
@@ -46,11 +48,19 @@ impl TargetDialer {
             .map_err(|_| Refusal::new(ProxyError::DnsTimeout, "resolving took too long"))?
             .map_err(|why| Refusal::new(ProxyError::DnsError, why))?;
         // From here on only these addresses count: a second lookup could answer differently.
-        let allowed = self.policy.check_addresses(host, &resolved)?;
+        let allowed = self.policy.check_addresses(host, &resolved);
+        let allowed = allowed.map_err(refusal_of_policy)?;
         let connected = deadline.run(race::connect(&allowed)).await;
         connected
             .map_err(|_| Refusal::new(ProxyError::ConnectionTimeout, "connecting took too long"))?
             .map_err(|failed| refusal_of(&failed.error))
+    }
+}
+
+fn refusal_of_policy(denied: Denied) -> Refusal {
+    match denied {
+        Denied::Target(why) => Refusal::new(ProxyError::HttpRequestDenied, why),
+        Denied::Address(why) => Refusal::new(ProxyError::DestinationIpProhibited, why),
     }
 }
 

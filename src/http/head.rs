@@ -233,7 +233,7 @@ impl RequestHead {
         let minor = match version {
             "HTTP/1.0" => 0,
             "HTTP/1.1" => 1,
-            v if v.starts_with("HTTP/") => return Err(HeadError::Version),
+            v if is_version(v) => return Err(HeadError::Version),
             _ => return Err(bad),
         };
         if !is_token(method.as_bytes()) {
@@ -250,6 +250,18 @@ impl RequestHead {
             minor,
             fields: fields(lines, Role::Server)?,
         })
+    }
+}
+
+/// `HTTP/` and digits with a point between them, or one digit as HTTP/2 writes it.
+fn is_version(text: &str) -> bool {
+    let Some(number) = text.strip_prefix("HTTP/") else {
+        return false;
+    };
+    let digit = |t: &str| t.len() == 1 && t.bytes().all(|b| b.is_ascii_digit());
+    match number.split_once('.') {
+        Some((major, minor)) => digit(major) && digit(minor),
+        None => digit(number),
     }
 }
 

@@ -45,8 +45,8 @@ pub struct RoutePlan {
     pub passwords: Vec<Password>,
     /// Secrets as they stand on the command line.
     pub in_argv: Vec<Secret>,
-    /// One of them in a proxy's URL.
-    pub in_url: bool,
+    /// What the user should know.
+    pub warnings: Vec<String>,
     pub fields: Vec<Field>,
     pub tls: ClientTls,
     pub network: Network,
@@ -66,13 +66,20 @@ impl RoutePlan {
             .iter()
             .filter_map(|u| secret_of_url(u))
             .collect();
-        let in_url = !urls.is_empty();
+        let mut warnings = Vec::new();
+        if !urls.is_empty() {
+            warnings.push(
+                "a password in a proxy's URL can be seen by others; use -U with \
+                 --proxy-pass-file or TUNCAT_PROXY_PASSWORD"
+                    .into(),
+            );
+        }
         Ok(RoutePlan {
             route,
             why,
             passwords,
             in_argv: urls.into_iter().chain(other_secrets(options)).collect(),
-            in_url,
+            warnings,
             fields: fields(options)?,
             tls: ClientTls {
                 pins: options.pin.clone(),

@@ -9,7 +9,6 @@ pub use clients::Clients;
 pub use rule::Rule;
 
 use crate::base::{Host, Target};
-use crate::http::{ProxyError, Refusal};
 use std::net::SocketAddr;
 
 /// What may be reached. Deny rules win; allow rules, where there are any, replace the default.
@@ -33,7 +32,7 @@ pub enum Baseline {
 
 impl Policy {
     /// Before anything is resolved: what the target's name, port and kind already forbid.
-    pub fn check_target(&self, target: &Target) -> Result<(), Refusal> {
+    pub fn check_target(&self, target: &Target) -> Result<(), Denied> {
         match target {
             Target::Builtin(_) if self.builtin => Ok(()),
             Target::Builtin(_) => Err(denied("built-in targets are not allowed here")),
@@ -63,12 +62,12 @@ impl Policy {
 
     /// The addresses out of `resolved` that may be dialled, in the same order.
     ///
-    /// Fails with `destination_ip_prohibited` where none is left.
+    /// Fails where none is left.
     pub fn check_addresses(
         &self,
         host: &Host,
         resolved: &[SocketAddr],
-    ) -> Result<Vec<SocketAddr>, Refusal> {
+    ) -> Result<Vec<SocketAddr>, Denied> {
         let mut reason = String::from("the name has no address");
         let mut allowed = Vec::new();
         for &address in resolved {
@@ -78,7 +77,7 @@ impl Policy {
             }
         }
         if allowed.is_empty() {
-            return Err(Refusal::new(ProxyError::DestinationIpProhibited, reason));
+            return Err(Denied::Address(reason));
         }
         Ok(allowed)
     }
@@ -116,8 +115,17 @@ impl Policy {
     }
 }
 
-fn denied(details: &str) -> Refusal {
-    Refusal::new(ProxyError::HttpRequestDenied, details)
+/// Why a target may not be reached; one clause for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// By its name, port or kind.
+    Target(String),
+    /// By where its name leads.
+    Address(String),
+}
+
+fn denied(details: &str) -> Denied {
+    Denied::Target(details.into())
 }
 
 #[cfg(test)]

@@ -59,6 +59,8 @@ pub struct Outcome {
     pub to_near: u64,
     /// Whose clean end came first.
     pub first_end: Option<Side>,
+    /// The far side was told of the near side's end before its own end came.
+    pub told_first: bool,
     pub end: End,
 }
 
@@ -140,6 +142,7 @@ struct Relay<N, F> {
     to_far: Half,
     to_near: Half,
     first_end: Option<Side>,
+    told_first: bool,
     /// The first failure; the other direction may still have octets to deliver.
     broken: Option<(Side, Access, io::Error)>,
     timer: Timer,
@@ -163,6 +166,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             to_far,
             to_near: Half::default(),
             first_end: None,
+            told_first: false,
             broken: None,
             timer: Timer::default(),
         }
@@ -196,6 +200,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             to_far: self.to_far.count,
             to_near: self.to_near.count,
             first_end: self.first_end,
+            told_first: self.told_first,
             end,
         }
     }
@@ -264,7 +269,8 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             self.first_end.get_or_insert(Side::Near);
         }
         match progress {
-            Progress::Pending | Progress::Done => {}
+            Progress::Pending => {}
+            Progress::Done => self.told_first |= !self.to_near.at_end(),
             Progress::ReadFailed(error) => {
                 return Some(self.end_broken(Side::Near, Access::Read, error));
             }
@@ -289,11 +295,12 @@ impl<N: Wire, F: Wire> Relay<N, F> {
 
     /// What there is to wait for, and how long.
     fn next_due(&self) -> Option<(Duration, Due)> {
-        // While the near side does not take what came, it is not the far side that is quiet.
-        if self.to_near.is_blocked() {
-            return None;
-        }
-        let holding = self.to_far.at_end() && self.to_far.hold_end;
+        // While the near side does not take what came, it is not the far side that is quiet; and a
+        // person who reads slowly is not an idle tunnel.
+        let slow = self.to_near.is_blocked();
+        let idle = self.options.idle;
+        let idle = idle.filter(|_| !(slow && self.options.near != Near::Peer));
+        let holding = self.to_far.at_end() && self.to_far.hold_end && !slow;
         let fin = self.options.fin_delay.filter(|_| holding);
         let far_ended = self.to_near.is_over() && !self.to_far.at_end();
         let waits_for_input =
@@ -302,7 +309,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         let candidates = [
             fin.map(|wait| (wait, Due::Fin)),
             input.map(|wait| (wait, Due::Input)),
-            self.options.idle.map(|wait| (wait, Due::Idle)),
+            idle.map(|wait| (wait, Due::Idle)),
         ];
         candidates
             .into_iter()

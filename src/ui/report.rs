@@ -21,6 +21,8 @@ pub struct Summary {
     pub received: u64,
     pub first_end: Option<Side>,
     pub duration: Duration,
+    /// What was worth saying although nothing failed.
+    pub warnings: Vec<String>,
 }
 
 impl Summary {
@@ -66,6 +68,7 @@ impl Summary {
                 Side::Far => "far",
             }),
             "clean": error.is_none(),
+            "warnings": self.warnings,
             "setup_ms": self.setup.map(|s| json!({
                 "resolve": ms(s.resolve),
                 "tcp": ms(s.tcp),
@@ -84,6 +87,11 @@ pub fn error(error: &Error) {
     if !error.is_quiet() {
         line(&format!("tuncat: {error}"));
     }
+}
+
+/// Prints one line for something that is no failure.
+pub fn warning(text: &str) {
+    line(&format!("tuncat: warning: {text}"));
 }
 
 /// Prints the object for a tunnel that has ended, one way or the other.

@@ -1,6 +1,6 @@
 //! The terminator's side.
 
-use crate::base::defaults::{AGENT, LINGER};
+use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER};
 use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
 use crate::http::{ProxyError, Refusal};
 use crate::wire::{BoxWire, Deadline, Prefixed};
@@ -22,18 +22,41 @@ pub enum NoRequest {
 }
 
 /// Reads one request. The wire that is returned begins with what came after the head.
+///
+/// Once `not_wanted` is done, a client that has not begun its request is let go, and one that has is
+/// given [`DRAIN_HURRY`].
 pub async fn read_request(
     mut wire: BoxWire,
-    deadline: Deadline,
+    mut deadline: Deadline,
+    not_wanted: impl Future<Output = ()>,
 ) -> Result<(RequestHead, BoxWire), (NoRequest, BoxWire)> {
     let mut head = HeadBuffer::new(Role::Server);
     let mut buffer = Vec::with_capacity(READ);
+    let mut not_wanted = std::pin::pin!(not_wanted);
+    let mut wanted = true;
     loop {
         buffer.clear();
-        match deadline.run(wire.read_buf(&mut buffer)).await {
+        let read = async {
+            tokio::select! {
+                biased;
+                read = wire.read_buf(&mut buffer) => Some(read),
+                () = &mut not_wanted, if wanted => None,
+            }
+        };
+        let read = match deadline.run(read).await {
+            Ok(Some(read)) => Ok(read),
+            Ok(None) if head.is_empty() => return Err((NoRequest::Gone, wire)),
+            Ok(None) => {
+                wanted = false;
+                deadline = Deadline::after(DRAIN_HURRY);
+                continue;
+            }
+            Err(elapsed) => Err(elapsed),
+        };
+        match read {
             Ok(Ok(n)) if n > 0 => {}
             Ok(_) => return Err((NoRequest::Gone, wire)),
-            Err(_) if head.is_empty() => return Err((NoRequest::Gone, wire)),
+            Err(_) if head.is_empty() || !wanted => return Err((NoRequest::Gone, wire)),
             Err(_) => {
                 let late = Refusal::new(ProxyError::HttpRequestError, "the request took too long");
                 return Err((NoRequest::Refuse(late.status(408)), wire));

@@ -2,13 +2,14 @@
 
 use super::{Login, folder, password_line, says, start_on_free_port};
 use crate::support::proc::{Proc, packaged, tool_as};
+use rustix::process::Pid;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use tempfile::TempDir;
 
 pub struct Squid {
-    _process: Proc,
+    process: Proc,
     folder: TempDir,
     pub port: u16,
     /// `http://127.0.0.1:PORT`.
@@ -64,11 +65,16 @@ impl Squid {
                 command
             });
         Self {
-            _process: process,
+            process,
             port,
             url: format!("http://127.0.0.1:{port}"),
             folder,
         }
+    }
+
+    /// The process that carries the tunnels.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
     }
 
     /// Its access log so far.

@@ -2,11 +2,12 @@
 
 use super::{Login, folder, says, start_on_free_port};
 use crate::support::proc::{Proc, tool};
+use rustix::process::Pid;
 use std::fs;
 use tempfile::TempDir;
 
 pub struct Tinyproxy {
-    _process: Proc,
+    process: Proc,
     _folder: TempDir,
     pub port: u16,
     /// `http://127.0.0.1:PORT`.
@@ -29,6 +30,11 @@ impl Tinyproxy {
         Self::with(&format!("ConnectPort {port}\n"))
     }
 
+    /// The process that carries the tunnels.
+    pub fn pid(&self) -> Pid {
+        self.process.pid()
+    }
+
     fn with(rules: &str) -> Self {
         let folder = folder();
         let file = folder.path().join("tinyproxy.conf");
@@ -48,7 +54,7 @@ impl Tinyproxy {
                 command
             });
         Self {
-            _process: process,
+            process,
             _folder: folder,
             port,
             url: format!("http://127.0.0.1:{port}"),

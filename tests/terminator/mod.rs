@@ -1,0 +1,18 @@
+//! `tuncat serve` from outside: what it answers, whom it dials, and how it ends.
+
+mod auth;
+mod authorities;
+mod bind;
+mod builtin;
+mod crowd;
+mod denied;
+mod drain;
+mod heads;
+mod malformed;
+mod pipelined;
+mod refusals;
+mod request;
+mod started;
+mod tls;
+mod tunnels;
+mod unix;
