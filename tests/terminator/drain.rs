@@ -44,8 +44,8 @@ fn live_tunnels_end_whole() {
     let payload = pattern(1, 500_000);
     for tunnel in &mut live {
         tunnel.carry(b"still here");
-        transfer(tunnel, &payload);
         assert!(serve.process().status().is_none(), "it did not wait");
+        transfer(tunnel, &payload);
     }
     let begun = Instant::now();
     assert_eq!(serve.process().wait_exit().code(), Some(0));
