@@ -32,8 +32,9 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             break
         }
         'tuncat;connect' {
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
             [CompletionResult]::new('--proxy-user', '--proxy-user', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
             [CompletionResult]::new('--proxy-pass-file', '--proxy-pass-file', [CompletionResultType]::ParameterName, 'File whose first line is the password for the (first) proxy')
@@ -68,8 +69,9 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
         'tuncat;listen' {
             [CompletionResult]::new('-L', '-L ', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
             [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
             [CompletionResult]::new('--proxy-user', '--proxy-user', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
             [CompletionResult]::new('--proxy-pass-file', '--proxy-pass-file', [CompletionResultType]::ParameterName, 'File whose first line is the password for the (first) proxy')

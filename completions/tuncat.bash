@@ -49,7 +49,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --verbose --json --help"
+            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -60,6 +60,10 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -137,7 +141,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --drain --verbose --json --help"
+            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -156,6 +160,10 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -28,8 +28,9 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand generate 'Write man pages or shell completions'
         }
         &'tuncat;connect'= {
-            cand -x 'Proxy to go through: http://, https:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1'
             cand -U 'User and password for the (first) proxy'
             cand --proxy-user 'User and password for the (first) proxy'
             cand --proxy-pass-file 'File whose first line is the password for the (first) proxy'
@@ -63,8 +64,9 @@ set edit:completion:arg-completer[tuncat] = {|@words|
         &'tuncat;listen'= {
             cand -L 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
             cand --local 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
-            cand -x 'Proxy to go through: http://, https:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1'
             cand -U 'User and password for the (first) proxy'
             cand --proxy-user 'User and password for the (first) proxy'
             cand --proxy-pass-file 'File whose first line is the password for the (first) proxy'

@@ -30,7 +30,8 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "connect" -d 'Carry st
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "listen" -d 'Carry connections to local ports through tunnels'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a small terminating proxy'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
@@ -50,7 +51,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s v -l verbose -
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r

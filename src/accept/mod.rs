@@ -3,6 +3,7 @@
 
 mod listener;
 mod server;
+mod sniff;
 mod terminator;
 
 pub use listener::{Address, Listener};

@@ -1,17 +1,18 @@
 //! A connection to `serve`, from its first byte to its last.
 
+use crate::accept::sniff;
 use crate::accept::{Draining, Incoming};
 use crate::auth::Users;
 use crate::base::Target;
 use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
+use crate::carrier::h2;
 use crate::http::connect::target_of;
-use crate::http::head::RequestHead;
-use crate::http::{ProxyError, Refusal};
+use crate::http::{Fields, ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
-use crate::wire::{BoxWire, Deadline, Socket};
+use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -33,30 +34,33 @@ struct Pair {
     target: Target,
 }
 
+/// What a client turned out to speak.
+enum Spoken {
+    Http1(Pair),
+    Http2(Box<h2::server::Session>),
+}
+
 impl Terminator {
     /// Serves one connection until its end.
     pub async fn handle(self: Arc<Self>, incoming: Incoming) {
         let client = incoming
             .peer
             .map_or_else(|| "unix".into(), |p| p.to_string());
+        let mut draining = incoming.draining.clone();
         // The set-up's state is large and short-lived: boxed, it is gone while the tunnel idles.
-        let Some(Pair { near, far, target }) = Box::pin(self.open(incoming, &client)).await else {
-            return;
-        };
-        drop(self);
-        let started = Instant::now();
-        let outcome = relay(near, far, Options::default()).await;
-        tracing::info!(
-            "{client} -> {}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
-            target,
-            started.elapsed().as_secs_f64(),
-            outcome.to_far,
-            outcome.to_near,
-            outcome.end
-        );
+        match Box::pin(self.open(incoming, &client)).await {
+            None => {}
+            Some(Spoken::Http1(pair)) => {
+                drop((self, draining));
+                carry(pair, &client).await;
+            }
+            Some(Spoken::Http2(session)) => {
+                Box::pin(self.serve_session(session, client.into(), &mut draining)).await;
+            }
+        }
     }
 
-    async fn open(&self, incoming: Incoming, client: &str) -> Option<Pair> {
+    async fn open(&self, incoming: Incoming, client: &str) -> Option<Spoken> {
         let Incoming {
             socket,
             peer,
@@ -67,10 +71,25 @@ impl Terminator {
             return None;
         }
         let deadline = Deadline::after(HEAD_TIMEOUT);
-        let wire = self
+        let (mut wire, agreed) = self
             .handshake(socket, deadline, &mut draining, client)
             .await?;
-        let request = server::read_request(wire, deadline, draining.begun()).await;
+        let (early, http2) = match &self.tls {
+            Some(_) => (Vec::new(), agreed),
+            None => sniff::preface(&mut wire, deadline, draining.begun()).await?,
+        };
+        if http2 {
+            let wire = Box::new(Prefixed::new(early, wire));
+            let session = deadline.run(h2::server::Session::begin(wire)).await.ok()?;
+            return match session {
+                Ok(session) => Some(Spoken::Http2(Box::new(session))),
+                Err(error) => {
+                    tracing::info!("{client}: no HTTP/2: {error}");
+                    None
+                }
+            };
+        }
+        let request = server::read_request(wire, early, deadline, draining.begun()).await;
         let (head, mut near) = match request {
             Ok(request) => request,
             Err((NoRequest::Gone, _)) => return None,
@@ -78,7 +97,8 @@ impl Terminator {
                 return refuse(wire, &refusal, client, "-").await;
             }
         };
-        let (target, far) = match self.answer(&head).await {
+        let open = self.answer(target_of(&head), &head.fields).await;
+        let (target, far) = match open {
             Ok(open) => open,
             Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
         };
@@ -87,7 +107,75 @@ impl Terminator {
             return None;
         }
         tracing::info!("{client} -> {target}: open");
-        Some(Pair { near, far, target })
+        Some(Spoken::Http1(Pair { near, far, target }))
+    }
+
+    /// Answers the requests of one session, each in a task of its own, until the connection is over.
+    async fn serve_session(
+        self: Arc<Self>,
+        mut session: Box<h2::server::Session>,
+        client: Arc<str>,
+        draining: &mut Draining,
+    ) {
+        let mut live = true;
+        loop {
+            let asked = tokio::select! {
+                asked = session.next() => asked,
+                () = draining.begun(), if live => {
+                    live = false;
+                    session.drain();
+                    continue;
+                }
+            };
+            match asked {
+                Some(Ok(asked)) => {
+                    let (this, client) = (self.clone(), client.clone());
+                    tokio::spawn(async move {
+                        // Boxed like the set-up of a connection.
+                        if let Some(pair) = Box::pin(this.open_stream(asked, &client)).await {
+                            drop(this);
+                            carry(pair, &client).await;
+                        }
+                    });
+                }
+                Some(Err(error)) => {
+                    tracing::info!("{client}: the session ended: {error}");
+                    return;
+                }
+                None => return,
+            }
+        }
+    }
+
+    async fn open_stream(&self, mut asked: h2::server::Asked, client: &str) -> Option<Pair> {
+        let fields = asked.fields();
+        let target = asked.target();
+        let open = tokio::select! {
+            open = self.answer(target, &fields) => open,
+            () = asked.withdrawn() => return None,
+        };
+        match open {
+            Ok((target, far)) => match asked.accept() {
+                Ok(near) => {
+                    tracing::info!("{client} -> {target}: open");
+                    Some(Pair { near, far, target })
+                }
+                Err(error) => {
+                    tracing::info!("{client} -> {target}: the client went away: {error}");
+                    None
+                }
+            },
+            Err(refusal) => {
+                let target = asked.shown();
+                tracing::info!(
+                    "{client} -> {target}: {} {}",
+                    refusal.status,
+                    refusal.details
+                );
+                let _ = asked.refuse(&refusal);
+                None
+            }
+        }
     }
 
     async fn handshake(
@@ -96,9 +184,9 @@ impl Terminator {
         deadline: Deadline,
         draining: &mut Draining,
         client: &str,
-    ) -> Option<BoxWire> {
+    ) -> Option<(BoxWire, bool)> {
         let Some(acceptor) = &self.tls else {
-            return Some(Box::new(socket));
+            return Some((Box::new(socket), false));
         };
         let mut handshake = std::pin::pin!(acceptor.accept(socket));
         let all = async {
@@ -109,7 +197,10 @@ impl Terminator {
             }
         };
         match deadline.run(all).await.flatten() {
-            Ok(Ok(stream)) => Some(Box::new(stream)),
+            Ok(Ok(stream)) => {
+                let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
+                Some((Box::new(stream), http2))
+            }
             Ok(Err(error)) => {
                 tracing::info!("{client}: TLS handshake failed: {error}");
                 None
@@ -118,18 +209,23 @@ impl Terminator {
         }
     }
 
-    async fn answer(&self, head: &RequestHead) -> Result<(Target, BoxWire), Refusal> {
-        let target = target_of(head)?;
-        self.authenticate(head)?;
+    /// A connection to the target, if the client may have it.
+    async fn answer(
+        &self,
+        target: Result<Target, Refusal>,
+        fields: &Fields,
+    ) -> Result<(Target, BoxWire), Refusal> {
+        let target = target?;
+        self.authenticate(fields)?;
         let far = self.connector.connect(&target).await?;
         Ok((target, far))
     }
 
-    fn authenticate(&self, head: &RequestHead) -> Result<(), Refusal> {
+    fn authenticate(&self, fields: &Fields) -> Result<(), Refusal> {
         let Some(users) = &self.users else {
             return Ok(());
         };
-        let sent = head.fields.get("proxy-authorization");
+        let sent = fields.get("proxy-authorization");
         if sent.and_then(|value| users.check(value)).is_some() {
             return Ok(());
         }
@@ -144,7 +240,21 @@ impl Terminator {
     }
 }
 
-async fn refuse(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<Pair> {
+/// The tunnel's bytes, until its end.
+async fn carry(pair: Pair, client: &str) {
+    let Pair { near, far, target } = pair;
+    let started = Instant::now();
+    let outcome = relay(near, far, Options::default()).await;
+    tracing::info!(
+        "{client} -> {target}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
+        started.elapsed().as_secs_f64(),
+        outcome.to_far,
+        outcome.to_near,
+        outcome.end
+    );
+}
+
+async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<T> {
     tracing::info!(
         "{client} -> {target}: {} {}",
         refusal.status,

@@ -12,6 +12,8 @@ pub enum Scheme {
     Http,
     /// Over TLS.
     Https,
+    /// In the clear, HTTP/2 with prior knowledge (RFC 9113 §3.3).
+    H2c,
 }
 
 /// A proxy. `Display` never shows credentials.
@@ -34,6 +36,7 @@ impl Proxy {
             None => (Scheme::Http, url),
             Some((s, rest)) if s.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
             Some((s, rest)) if s.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
+            Some((s, rest)) if s.eq_ignore_ascii_case("h2c") => (Scheme::H2c, rest),
             Some((s, _)) => return Err(unsupported_scheme(s)),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
@@ -45,7 +48,7 @@ impl Proxy {
         let credentials = userinfo.map(parse_userinfo).transpose()?;
         let (host, port) = split_optional_port(address)?;
         let port = port.unwrap_or(match scheme {
-            Scheme::Http => HTTP_PROXY_PORT,
+            Scheme::Http | Scheme::H2c => HTTP_PROXY_PORT,
             Scheme::Https => HTTPS_PROXY_PORT,
         });
         Ok(Proxy {
@@ -58,10 +61,12 @@ impl Proxy {
 }
 
 fn unsupported_scheme(scheme: &str) -> String {
-    let known = ["h2c", "h3", "socks4", "socks4a", "socks5", "socks5h"];
+    let known = ["h3", "socks4", "socks4a", "socks5", "socks5h"];
     match known.iter().find(|k| k.eq_ignore_ascii_case(scheme)) {
-        Some(known) => format!("{known}:// proxies are not supported yet; use http:// or https://"),
-        None => "the scheme of a proxy URL is http:// or https://".into(),
+        Some(known) => {
+            format!("{known}:// proxies are not supported yet; use http://, https:// or h2c://")
+        }
+        None => "the scheme of a proxy URL is http://, https:// or h2c://".into(),
     }
 }
 
@@ -104,6 +109,7 @@ impl fmt::Display for Proxy {
         let scheme = match self.scheme {
             Scheme::Http => "http",
             Scheme::Https => "https",
+            Scheme::H2c => "h2c",
         };
         write!(f, "{scheme}://{}:{}", self.host, self.port)
     }

@@ -2,26 +2,56 @@
 //! beside it and an arm in each function here.
 
 pub mod h1;
+pub mod h2;
+mod refused;
 
-use crate::base::{Error, Target};
+use crate::base::Target;
 use crate::http::Refusal;
-use crate::http::connect::ConnectRequest;
 use crate::wire::BoxWire;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::str::FromStr;
 
 /// A way of carrying a tunnel over a connection to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Carrier {
     /// CONNECT on HTTP/1.1 (RFC 9110 §9.3.6).
     H1,
+    /// CONNECT on HTTP/2 (RFC 9113 §8.5).
+    H2,
+}
+
+impl Carrier {
+    /// The protocol's name in ALPN (RFC 7301).
+    pub fn alpn(self) -> &'static str {
+        match self {
+            Carrier::H1 => "http/1.1",
+            Carrier::H2 => "h2",
+        }
+    }
+}
+
+impl FromStr for Carrier {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Carrier, String> {
+        match text {
+            "h1" => Ok(Carrier::H1),
+            "h2" => Ok(Carrier::H2),
+            "h3" | "h1-post" | "h2-post" | "h3-post" | "post" | "ws" | "auto" => {
+                Err(format!("{text} is not supported yet; there are h1 and h2"))
+            }
+            _ => Err("there are h1 and h2".into()),
+        }
+    }
 }
 
 impl fmt::Display for Carrier {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Carrier::H1 => "h1",
+            Carrier::H2 => "h2",
         })
     }
 }
@@ -52,19 +82,6 @@ pub struct Opened {
     pub half_close: HalfClose,
     /// The answer's status.
     pub status: u16,
-}
-
-/// Asks the proxy at the other end of `wire` for a tunnel.
-///
-/// The error knows its stage but neither hop nor peer.
-pub async fn open(
-    carrier: Carrier,
-    wire: BoxWire,
-    request: &ConnectRequest,
-) -> Result<Opened, Error> {
-    match carrier {
-        Carrier::H1 => h1::client::open(wire, request).await,
-    }
 }
 
 /// Where a terminator gets its connections to targets from.

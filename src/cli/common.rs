@@ -1,5 +1,6 @@
 //! Options that several commands have.
 
+use crate::carrier::Carrier;
 use crate::dial::resolve::Pinned;
 use crate::tls::Pin;
 use clap::{ArgAction, Args};
@@ -10,9 +11,9 @@ use std::time::Duration;
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ProxyOptions {
-    /// Proxy to go through: http://, https:// or embedded:
+    /// Proxy to go through: http://, https://, h2c:// or embedded:
     ///
-    /// [http|https://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (http) or 443 (https), as with
+    /// [http|https|h2c://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (https: 443), as with
     /// curl. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
     /// TLS on a loopback port; the targets echo:, discard: and source:BYTES answer behind it.
     /// Without -x the environment decides: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, and no_proxy or NO_PROXY for exceptions.
@@ -20,6 +21,12 @@ pub struct ProxyOptions {
     // cannot parse.
     #[arg(short = 'x', long = "proxy", value_name = "URL")]
     pub proxy: Vec<String>,
+
+    /// Carriers to use with the (last) proxy, in order of preference: h2, h1
+    ///
+    /// Over TLS the proxy chooses among them (h2,h1 if not given); in the clear the first one is used (h1 if not given).
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub via: Vec<Carrier>,
 
     /// Use no proxy, whatever the environment says
     #[arg(long, conflicts_with = "proxy")]

@@ -2,7 +2,7 @@
 
 use crate::base::host::parse_port;
 use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
-use crate::carrier::HalfClose;
+use crate::carrier::{HalfClose, h2};
 use crate::cli::Connect;
 use crate::cmd::signals::Signals;
 use crate::cmd::{route, runtime};
@@ -17,6 +17,9 @@ use std::io;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::runtime::Builder;
+
+/// For what is left to send when the tunnel has ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub fn run(args: &Connect) -> i32 {
     log::init(Quiet::Silent, args.output.verbose);
@@ -51,20 +54,30 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
         };
         summary.route = way.words;
         let tunnel = tokio::select! {
-            tunnel = dialer.open(&target) => tunnel?,
+            tunnel = dialer.open(&target) => tunnel,
             number = signals.next() => return Err(ended_by(number, Stage::Connect)),
         };
-        let result = carry(args, tunnel, &target, &mut signals, summary).await;
-        if result.is_ok()
-            && let Some(embedded) = way.embedded
-        {
-            // It may still have bytes for a target that reads slowly.
-            tokio::select! {
-                _ = embedded.drain(Duration::MAX) => {}
-                number = signals.next() => return Err(ended_by(number, Stage::Relay)),
-            }
-        }
-        result
+        drop(dialer);
+        let result = match tunnel {
+            Ok(tunnel) => carry(args, tunnel, &target, &mut signals, summary).await,
+            Err(error) => Err(error),
+        };
+        // A session may still hold bytes of a tunnel that has ended well, or the news that one has
+        // not; the embedded proxy may hold bytes for a target that reads slowly.
+        let Err(error) = result else {
+            let sent = async {
+                h2::client::all_ended().await;
+                if let Some(embedded) = way.embedded {
+                    embedded.drain(Duration::MAX).await;
+                }
+            };
+            return tokio::select! {
+                () = sent => Ok(()),
+                number = signals.next() => Err(ended_by(number, Stage::Relay)),
+            };
+        };
+        let _ = tokio::time::timeout(LAST_WORDS, h2::client::all_ended()).await;
+        Err(error)
     });
     // A lookup may still be waiting in a thread; nobody waits for it.
     runtime.shutdown_background();

@@ -4,6 +4,7 @@ use crate::accept::{Address, Listener, Server, Terminator};
 use crate::auth::{Users, basic};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
+use crate::carrier::Carrier;
 use crate::dial::{Hop, Network, TargetDialer};
 use crate::policy::{Baseline, Clients, Policy};
 use crate::tls::{ClientTls, Identity};
@@ -46,6 +47,7 @@ pub async fn start() -> Result<(Hop, Server)> {
     let server = Server::start(vec![(listener, terminator)], Terminator::handle);
     let tls = ClientTls {
         pins: vec![pin],
+        alpn: vec![Carrier::H2.alpn()],
         ..ClientTls::default()
     };
     let hop = Hop {
@@ -58,6 +60,7 @@ pub async fn start() -> Result<(Hop, Server)> {
         tls: Some(tls.config().map_err(Error::internal)?),
         authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
         fields: Vec::new(),
+        via: vec![Carrier::H2],
     };
     Ok((hop, server))
 }

@@ -5,12 +5,11 @@ use crate::accept::Server;
 use crate::auth::basic;
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
 use crate::cmd::{argv, embedded};
-use crate::dial::{Dialer, Hop};
+use crate::dial::{Dialer, Hop, Sessions};
 use crate::plan::{Password, Route, RoutePlan};
+use crate::tls::ClientTls;
 use crate::ui::prompt;
-use rustls::ClientConfig;
 use std::path::Path;
-use std::sync::Arc;
 
 /// A route as it was taken.
 pub struct Way {
@@ -58,22 +57,32 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
         hops,
         network: plan.network.clone(),
         connect_timeout: plan.connect_timeout,
+        sessions: Sessions::default(),
     };
     Ok((dialer, way))
 }
 
 async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
-    let mut tls: Option<Arc<ClientConfig>> = None;
     let mut hops = Vec::new();
     for (n, (proxy, password)) in proxies.iter().zip(&plan.passwords).enumerate() {
-        if proxy.scheme == Scheme::Https && tls.is_none() {
-            tls = Some(plan.tls.config().map_err(Error::usage)?);
-        }
+        let via = plan.via[n].clone();
+        let tls = match proxy.scheme {
+            Scheme::Https => Some(ClientTls {
+                alpn: via.iter().map(|c| c.alpn()).collect(),
+                ..plan.tls.clone()
+            }),
+            Scheme::Http | Scheme::H2c => None,
+        };
+        let tls = tls
+            .map(|tls| tls.config())
+            .transpose()
+            .map_err(Error::usage)?;
         let credentials = credentials(password, proxy).await?;
         let authorization = credentials.as_ref().map(basic::authorization).transpose();
         hops.push(Hop {
             proxy: proxy.clone(),
-            tls: tls.clone().filter(|_| proxy.scheme == Scheme::Https),
+            tls,
+            via,
             authorization: authorization.map_err(Error::usage)?,
             fields: if n == 0 {
                 plan.fields.clone()

@@ -2,14 +2,18 @@
 
 mod race;
 pub mod resolve;
+mod sessions;
 pub mod target;
 mod tls;
 
 pub use resolve::{Family, Network};
+pub use sessions::Sessions;
 pub use target::TargetDialer;
 
+use sessions::Known;
+
 use crate::base::{Blame, Error, Host, Kind, Proxy, Result, Scheme, Secret, Stage, Target};
-use crate::carrier::{self, Carrier, HalfClose};
+use crate::carrier::{Carrier, HalfClose, Opened, h1, h2};
 use crate::http::Field;
 use crate::http::connect::ConnectRequest;
 use crate::wire::{BoxWire, Deadline, Socket};
@@ -29,6 +33,9 @@ pub struct Hop {
     pub authorization: Option<Secret>,
     /// The user's own fields; go to this hop only.
     pub fields: Vec<Field>,
+    /// Carriers in order of preference, never empty. In the clear the first one is used, over TLS
+    /// the proxy chooses among them.
+    pub via: Vec<Carrier>,
 }
 
 /// Opens tunnels along one route.
@@ -38,6 +45,8 @@ pub struct Dialer {
     pub network: Network,
     /// For everything until a tunnel is open; zero for no limit.
     pub connect_timeout: Duration,
+    /// Tunnels share a session with the last hop where its carrier has sessions.
+    pub sessions: Sessions,
 }
 
 /// An open tunnel.
@@ -92,14 +101,18 @@ impl Dialer {
             setup: Setup::default(),
             peer: None,
         };
-        let (wire, half_close) = match self.hops.split_first() {
-            None => (way.direct(target).await?, HalfClose::Kept),
-            Some((first, _)) => way.through(first, target).await?,
+        let opened = match self.hops.is_empty() {
+            true => OnWay {
+                wire: way.direct(target).await?,
+                half_close: HalfClose::Kept,
+                carrier: None,
+            },
+            false => way.through_proxies(target).await?,
         };
         Ok(Tunnel {
-            wire,
-            half_close,
-            carrier: self.hops.last().map(|_| Carrier::H1),
+            wire: opened.wire,
+            half_close: opened.half_close,
+            carrier: opened.carrier,
             peer: way.peer,
             setup: way.setup,
         })
@@ -147,57 +160,192 @@ impl Way<'_> {
         }
     }
 
-    /// The fold: each hop's target is the next hop.
-    async fn through(&mut self, first: &Hop, target: &Target) -> Result<(BoxWire, HalfClose)> {
-        let label = format!("proxy {}", first.proxy);
-        let (host, port) = (&first.proxy.host, first.proxy.port);
-        let mut wire: BoxWire = Box::new(self.tcp(host, port, Role::Proxy, &label).await?);
-        let mut half_close = HalfClose::Kept;
-        for (n, hop) in self.dialer.hops.iter().enumerate() {
-            let authority = match self.dialer.hops.get(n + 1) {
-                Some(next) => format!("{}:{}", next.proxy.host, next.proxy.port),
-                None => target.authority(),
-            };
-            let opened = self.hop(wire, hop, authority).await;
-            // Beyond the first hop there is no address that we would know.
-            let peer = self.peer.filter(|_| n == 0);
-            let label = format!("proxy {}", hop.proxy);
-            let opened = opened.map_err(|e| e.hop(label).peer(peer))?;
-            tracing::debug!("{}: {} to CONNECT", hop.proxy, opened.status);
-            half_close = half_close.and(opened.half_close);
-            wire = opened.wire;
+    /// Through a session that is there already, else along the whole way.
+    async fn through_proxies(&mut self, target: &Target) -> Result<OnWay> {
+        let last = self.dialer.hops.len() - 1;
+        let authority = target.authority();
+        let slot = &self.dialer.sessions;
+        if !slot.worth_waiting_for(&self.dialer.hops[last]) {
+            let at = self.reach(last).await?;
+            return self.open_at(last, at, authority).await;
         }
-        Ok((wire, half_close))
+        // One connection is made; whoever comes meanwhile waits for it rather than making another.
+        let held = self.deadline.run(slot.lock()).await;
+        let mut held = held.map_err(|_| self.dialer.timeout(Stage::Request))?;
+        if let Some(known) = held.usable() {
+            drop(held);
+            match self.ask(last, &known, authority.clone()).await {
+                Ok(opened) => return Ok(opened),
+                Err(Refused {
+                    error,
+                    again: false,
+                }) => return Err(error),
+                // It was certainly not processed, so it may be sent once more.
+                Err(_) => {}
+            }
+            let held_again = self.deadline.run(slot.lock()).await;
+            held = held_again.map_err(|_| self.dialer.timeout(Stage::Request))?;
+            held.forget(&known);
+        }
+        let at = self.reach(last).await?;
+        let OnHop {
+            wire,
+            half_close,
+            carrier,
+        } = at;
+        match carrier {
+            Carrier::H1 => {
+                slot.no_sessions();
+                drop(held);
+                let at = OnHop {
+                    wire,
+                    half_close,
+                    carrier,
+                };
+                self.open_at(last, at, authority).await
+            }
+            Carrier::H2 => {
+                let session = self.begin(last, wire).await?;
+                let known = Known {
+                    session,
+                    half_close,
+                    peer: self.peer,
+                };
+                held.remember(known.clone());
+                drop(held);
+                self.ask(last, &known, authority).await.map_err(|r| r.error)
+            }
+        }
     }
 
-    async fn hop(
-        &mut self,
-        mut wire: BoxWire,
-        hop: &Hop,
-        authority: String,
-    ) -> Result<carrier::Opened> {
-        if hop.proxy.scheme == Scheme::Https {
-            let config = hop
-                .tls
-                .clone()
-                .ok_or_else(|| Error::internal("no TLS settings"))?;
-            let started = Instant::now();
-            let handshake = tls::handshake(wire, &hop.proxy.host, config);
-            let done = self.deadline.run(handshake).await;
-            wire = done.map_err(|_| self.dialer.timeout(Stage::Tls))??;
-            self.setup.tls += started.elapsed();
+    /// The fold: each hop's target is the next hop. Gives the connection to hop `n`, TLS included.
+    async fn reach(&mut self, n: usize) -> Result<OnHop> {
+        let first = &self.dialer.hops[0].proxy;
+        let label = format!("proxy {first}");
+        let mut wire: BoxWire = Box::new(
+            self.tcp(&first.host, first.port, Role::Proxy, &label)
+                .await?,
+        );
+        let mut half_close = HalfClose::Kept;
+        for hop in 0..n {
+            let next = &self.dialer.hops[hop + 1].proxy;
+            let authority = format!("{}:{}", next.host, next.port);
+            let (secured, carrier) = self.secure(hop, wire).await?;
+            let at = OnHop {
+                wire: secured,
+                half_close,
+                carrier,
+            };
+            let opened = self.open_at(hop, at, authority).await?;
+            wire = opened.wire;
+            half_close = opened.half_close;
         }
-        let request = ConnectRequest {
+        let (wire, carrier) = self.secure(n, wire).await?;
+        Ok(OnHop {
+            wire,
+            half_close,
+            carrier,
+        })
+    }
+
+    /// TLS with hop `n` where it wants that, and the carrier it is then spoken to with.
+    async fn secure(&mut self, n: usize, wire: BoxWire) -> Result<(BoxWire, Carrier)> {
+        let hop = &self.dialer.hops[n];
+        let named = |e: Error| self.name(n, e);
+        let first = hop.via.first().copied();
+        let first = first.ok_or_else(|| Error::internal("no carrier"))?;
+        if hop.proxy.scheme != Scheme::Https {
+            return Ok((wire, first));
+        }
+        let config = hop.tls.clone();
+        let config = config.ok_or_else(|| Error::internal("no TLS settings"))?;
+        let started = Instant::now();
+        let done = self
+            .deadline
+            .run(tls::handshake(wire, &hop.proxy.host, config))
+            .await;
+        let done = done.map_err(|_| named(self.dialer.timeout(Stage::Tls)))?;
+        let (wire, protocol) = done.map_err(named)?;
+        let agreed = match &protocol {
+            // A server that knows no ALPN speaks HTTP/1.1.
+            None => Some(Carrier::H1),
+            Some(protocol) => [Carrier::H1, Carrier::H2]
+                .into_iter()
+                .find(|c| c.alpn().as_bytes() == protocol.as_slice()),
+        };
+        let carrier = agreed.filter(|c| hop.via.contains(c)).ok_or_else(|| {
+            let cause = "the proxy did not agree to any protocol that was offered";
+            named(Error::new(Kind::TlsHandshake, Stage::Tls, Blame::Proxy, cause).hint("see --via"))
+        })?;
+        self.setup.tls += started.elapsed();
+        Ok((wire, carrier))
+    }
+
+    async fn open_at(&mut self, n: usize, at: OnHop, authority: String) -> Result<OnWay> {
+        if at.carrier == Carrier::H2 {
+            let session = self.begin(n, at.wire).await?;
+            let known = Known {
+                session,
+                half_close: at.half_close,
+                peer: self.peer,
+            };
+            return self.ask(n, &known, authority).await.map_err(|r| r.error);
+        }
+        let request = self.request(n, authority);
+        let started = Instant::now();
+        let opened = self.deadline.run(h1::client::open(at.wire, &request)).await;
+        let opened = opened
+            .map_err(|_| self.dialer.timeout(Stage::Request))
+            .flatten();
+        let opened = opened.map_err(|e| self.name(n, e))?;
+        self.setup.request += started.elapsed();
+        Ok(OnWay::new(opened, at.half_close, Carrier::H1))
+    }
+
+    async fn begin(&mut self, n: usize, wire: BoxWire) -> Result<h2::client::Session> {
+        let started = Instant::now();
+        let begun = self.deadline.run(h2::client::Session::begin(wire)).await;
+        let begun = begun
+            .map_err(|_| self.dialer.timeout(Stage::Request))
+            .flatten();
+        self.setup.request += started.elapsed();
+        begun.map_err(|e| self.name(n, e))
+    }
+
+    async fn ask(&mut self, n: usize, known: &Known, authority: String) -> Result<OnWay, Refused> {
+        let request = self.request(n, authority);
+        let started = Instant::now();
+        self.peer = known.peer;
+        let opened = match self.deadline.run(known.session.open(&request)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(h2::client::NotOpened {
+                error: self.dialer.timeout(Stage::Request),
+                again: false,
+            }),
+        };
+        let opened = opened.map_err(|not| Refused {
+            error: self.name(n, not.error),
+            again: not.again,
+        })?;
+        self.setup.request += started.elapsed();
+        Ok(OnWay::new(opened, known.half_close, Carrier::H2))
+    }
+
+    fn request(&self, n: usize, authority: String) -> ConnectRequest {
+        let hop = &self.dialer.hops[n];
+        ConnectRequest {
             authority,
             authorization: hop.authorization.clone(),
             fields: hop.fields.clone(),
-        };
-        let started = Instant::now();
-        let opening = carrier::open(Carrier::H1, wire, &request);
-        let opened = self.deadline.run(opening).await;
-        let opened = opened.map_err(|_| self.dialer.timeout(Stage::Request))??;
-        self.setup.request += started.elapsed();
-        Ok(opened)
+        }
+    }
+
+    /// Says which hop it was. Beyond the first one there is no address that we would know.
+    fn name(&self, n: usize, error: Error) -> Error {
+        let peer = self.peer.filter(|_| n == 0);
+        error
+            .hop(format!("proxy {}", self.dialer.hops[n].proxy))
+            .peer(peer)
     }
 
     async fn tcp(&mut self, host: &Host, port: u16, role: Role, label: &str) -> Result<Socket> {
@@ -223,6 +371,37 @@ impl Way<'_> {
         self.peer = connected.peer();
         Ok(connected)
     }
+}
+
+/// A connection to a hop that has not been asked for anything yet.
+struct OnHop {
+    wire: BoxWire,
+    half_close: HalfClose,
+    carrier: Carrier,
+}
+
+/// A tunnel as far as it goes.
+struct OnWay {
+    wire: BoxWire,
+    half_close: HalfClose,
+    carrier: Option<Carrier>,
+}
+
+impl OnWay {
+    fn new(opened: Opened, before: HalfClose, carrier: Carrier) -> Self {
+        tracing::debug!("{carrier}: {} to CONNECT", opened.status);
+        OnWay {
+            wire: opened.wire,
+            half_close: before.and(opened.half_close),
+            carrier: Some(carrier),
+        }
+    }
+}
+
+/// No tunnel; perhaps in another session.
+struct Refused {
+    error: Error,
+    again: bool,
 }
 
 /// Who a TCP connection goes to.

@@ -19,35 +19,40 @@ pub struct ConnectRequest {
 }
 
 impl ConnectRequest {
-    /// The octets of the request.
+    /// The octets of the request on HTTP/1.1.
     pub fn to_http1(&self) -> Vec<u8> {
         let mut out = format!("CONNECT {} HTTP/1.1\r\n", self.authority).into_bytes();
-        let mut line = |name: &str, value: &[u8]| {
+        let host = ("Host", self.authority.as_bytes());
+        let host = (!self.is_typed("Host")).then_some(host);
+        for (name, value) in host.into_iter().chain(self.fields_to_send()) {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
             out.extend_from_slice(value);
             out.extend_from_slice(b"\r\n");
-        };
-        let typed = |name: &str| {
-            self.fields
-                .iter()
-                .any(|f| f.name.eq_ignore_ascii_case(name))
-        };
-        for (name, value) in [("Host", self.authority.as_str()), ("User-Agent", AGENT)] {
-            if !typed(name) {
-                line(name, value.as_bytes());
-            }
-        }
-        if let Some(authorization) = &self.authorization
-            && !typed("Proxy-Authorization")
-        {
-            line("Proxy-Authorization", authorization.expose().as_bytes());
-        }
-        for field in self.fields.iter().filter(|f| !f.value.is_empty()) {
-            line(&field.name, &field.value);
         }
         out.extend_from_slice(b"\r\n");
         out
+    }
+
+    /// All fields but Host, which only HTTP/1.1 sends by itself.
+    pub fn fields_to_send(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let authorization = self.authorization.as_ref().map(|a| a.expose().as_bytes());
+        let defaults = [
+            ("User-Agent", Some(AGENT.as_bytes())),
+            ("Proxy-Authorization", authorization),
+        ];
+        let defaults = defaults
+            .into_iter()
+            .filter(|(name, _)| !self.is_typed(name));
+        let defaults = defaults.filter_map(|(name, value)| Some((name, value?)));
+        let typed = self.fields.iter().filter(|f| !f.value.is_empty());
+        defaults.chain(typed.map(|f| (f.name.as_str(), f.value.as_slice())))
+    }
+
+    fn is_typed(&self, name: &str) -> bool {
+        self.fields
+            .iter()
+            .any(|f| f.name.eq_ignore_ascii_case(name))
     }
 }
 
@@ -67,14 +72,38 @@ pub fn is_framing(name: &str) -> bool {
 /// The target of a request that a terminator received, or the refusal it earns.
 pub fn target_of(request: &RequestHead) -> Result<Target, Refusal> {
     let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
-    if request.method != "CONNECT" {
-        let details = "this proxy only opens tunnels: use CONNECT";
-        return Err(bad(details).status(405).field("Allow", "CONNECT"));
-    }
+    check_method(&request.method)?;
     let target = Target::from_authority(&request.target).map_err(|why| bad(&why))?;
     check_host(request)?;
     check_no_content(&request.fields)?;
     Ok(target)
+}
+
+/// The same for HTTP/2 (RFC 9113 §8.5), where `authority` is the pseudo-header field.
+pub fn target_of_http2(
+    method: &str,
+    authority: Option<&str>,
+    fields: &Fields,
+) -> Result<Target, Refusal> {
+    check_method(method)?;
+    let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
+    let authority = authority.ok_or_else(|| bad("no :authority"))?;
+    let target = Target::from_authority(authority).map_err(|why| bad(&why))?;
+    // The DATA that follows is the tunnel's, whatever its length.
+    if fields.get("content-length").is_some() {
+        return Err(bad("a CONNECT request has no content"));
+    }
+    Ok(target)
+}
+
+fn check_method(method: &str) -> Result<(), Refusal> {
+    if method == "CONNECT" {
+        return Ok(());
+    }
+    let details = "this proxy only opens tunnels: use CONNECT";
+    Err(Refusal::new(ProxyError::HttpRequestError, details)
+        .status(405)
+        .field("Allow", "CONNECT"))
 }
 
 /// RFC 9112 §3.2: exactly one Host, equal to the authority. Some clients leave the port out.

@@ -38,24 +38,35 @@ impl Refusal {
         self
     }
 
+    /// What a person reads.
+    pub fn body(&self) -> String {
+        format!("{}\n", self.details)
+    }
+
+    /// The fields that every version's answer has.
+    pub fn fields(&self) -> Vec<(&'static str, String)> {
+        let mut fields = vec![
+            (
+                "Proxy-Status",
+                proxy_status::format(self.error, &self.details),
+            ),
+            ("Proxy-Agent", AGENT.into()),
+        ];
+        fields.extend(self.fields.iter().cloned());
+        fields.push(("Content-Type", "text/plain; charset=utf-8".into()));
+        fields.push(("Content-Length", self.body().len().to_string()));
+        fields
+    }
+
     /// The whole HTTP/1.1 answer. It closes the connection: what follows a refused CONNECT may be
     /// payload meant for the tunnel and must never be read as a request (RFC 9931).
     pub fn to_http1(&self) -> Vec<u8> {
-        let body = format!("{}\n", self.details);
-        let mut out = format!(
-            "HTTP/1.1 {} {}\r\nProxy-Status: {}\r\nProxy-Agent: {AGENT}\r\n",
-            self.status,
-            reason(self.status),
-            proxy_status::format(self.error, &self.details),
-        );
-        for (name, value) in &self.fields {
+        let mut out = format!("HTTP/1.1 {} {}\r\n", self.status, reason(self.status));
+        for (name, value) in self.fields() {
             out += &format!("{name}: {value}\r\n");
         }
-        out += &format!(
-            "Content-Type: text/plain; charset=utf-8\r\nContent-Length: {}\r\n\
-             Connection: close\r\n\r\n{body}",
-            body.len()
-        );
+        out += "Connection: close\r\n\r\n";
+        out += &self.body();
         out.into_bytes()
     }
 }

@@ -1,6 +1,7 @@
 //! The route to a target: from flags, else from the environment.
 
-use crate::base::{Credentials, Error, Host, Proxy, Result, Secret, Target};
+use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret, Target};
+use crate::carrier::Carrier;
 use crate::cli::ProxyOptions;
 use crate::dial::{Family, Network};
 use crate::http::Field;
@@ -48,6 +49,8 @@ pub struct RoutePlan {
     /// What the user should know.
     pub warnings: Vec<String>,
     pub fields: Vec<Field>,
+    /// Carriers for each proxy, in order of preference.
+    pub via: Vec<Vec<Carrier>>,
     pub tls: ClientTls,
     pub network: Network,
     pub connect_timeout: Duration,
@@ -75,13 +78,17 @@ impl RoutePlan {
             );
         }
         Ok(RoutePlan {
-            route,
             why,
             passwords,
             in_argv: urls.into_iter().chain(other_secrets(options)).collect(),
             warnings,
             fields: fields(options)?,
+            via: match &route {
+                Route::Proxies(proxies) => via(proxies, &options.via)?,
+                _ => Vec::new(),
+            },
             tls: ClientTls {
+                alpn: Vec::new(),
                 pins: options.pin.clone(),
                 insecure: options.insecure,
                 roots: options.cacert.clone(),
@@ -95,6 +102,7 @@ impl RoutePlan {
                 pinned: options.resolve.clone(),
             },
             connect_timeout: options.connect_timeout,
+            route,
         })
     }
 }
@@ -181,6 +189,24 @@ fn first_password(
             None => Ok(Password::Prompt { user }),
         },
     }
+}
+
+/// `--via` is for the last proxy; the others go the way their schemes say.
+fn via(proxies: &[Proxy], typed: &[Carrier]) -> Result<Vec<Vec<Carrier>>> {
+    let mut all = Vec::new();
+    for (n, proxy) in proxies.iter().enumerate() {
+        let typed = if n + 1 == proxies.len() { typed } else { &[] };
+        all.push(match (proxy.scheme, typed) {
+            (Scheme::Http, []) => vec![Carrier::H1],
+            (Scheme::Https, []) => vec![Carrier::H2, Carrier::H1],
+            (Scheme::H2c, typed) if !typed.is_empty() && typed[0] != Carrier::H2 => {
+                return Err(Error::usage("--via h1 and a proxy with h2c:// contradict"));
+            }
+            (Scheme::H2c, _) => vec![Carrier::H2],
+            (_, typed) => typed.to_vec(),
+        });
+    }
+    Ok(all)
 }
 
 fn fields(options: &ProxyOptions) -> Result<Vec<Field>> {

@@ -94,7 +94,10 @@ impl Half {
                     match self.write(cx, sink) {
                         Poll::Ready(Ok(())) => {}
                         Poll::Ready(Err(e)) => return Progress::WriteFailed(e),
-                        Poll::Pending => return Progress::Pending,
+                        Poll::Pending => {
+                            source.poll_absorb(cx);
+                            return Progress::Pending;
+                        }
                     }
                     match self.read(cx, source) {
                         Poll::Ready(Ok(0)) if self.source_reset => self.state = State::Failed,

@@ -22,10 +22,12 @@ pub struct ClientTls {
     pub insecure: bool,
     /// PEM files with roots, instead of the system's.
     pub roots: Vec<PathBuf>,
+    /// Protocols to offer, in order of preference.
+    pub alpn: Vec<&'static str>,
 }
 
 impl ClientTls {
-    /// Reads the roots and builds the configuration: TLS 1.2 and 1.3, HTTP/1.1 by ALPN.
+    /// Reads the roots and builds the configuration: TLS 1.2 and 1.3.
     pub fn config(&self) -> Result<Arc<ClientConfig>, String> {
         let provider = provider();
         let verifier: Arc<dyn ServerCertVerifier> = if self.insecure || !self.pins.is_empty() {
@@ -44,7 +46,7 @@ impl ClientTls {
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = self.alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))
     }
 

@@ -32,7 +32,7 @@ pub fn of_handshake(error: &io::Error) -> Error {
             Blame::Proxy,
             tls.to_string(),
         )
-        .hint("the proxy does not offer HTTP/1.1 over TLS"),
+        .hint("over TLS the proxy offers none of the protocols that --via allows"),
         _ => Error::new(
             Kind::TlsHandshake,
             Stage::Tls,

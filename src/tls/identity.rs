@@ -43,7 +43,7 @@ impl Identity {
         Pin::of(&self.chain[0]).map_err(|e| format!("cannot read the certificate: {e}"))
     }
 
-    /// TLS 1.2 and 1.3, HTTP/1.1 by ALPN. A client without ALPN is served; one that offers only
+    /// TLS 1.2 and 1.3, HTTP/2 or HTTP/1.1 by ALPN. A client without ALPN is served; one that offers only
     /// other protocols is turned away (RFC 7301 §3.2).
     pub fn server_config(self) -> Result<Arc<ServerConfig>, String> {
         let mut config = ServerConfig::builder_with_provider(provider())
@@ -52,7 +52,7 @@ impl Identity {
             .with_no_client_auth()
             .with_single_cert(self.chain, self.key)
             .map_err(|e| format!("certificate and key do not fit: {e}"))?;
-        config.alpn_protocols = vec![b"http/1.1".to_vec()];
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         Ok(Arc::new(config))
     }
 }

@@ -13,6 +13,7 @@ pub use prefixed::Prefixed;
 pub use socket::Socket;
 
 use std::io;
+use std::task::Context;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -28,6 +29,10 @@ pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
     /// Ends both directions, when the wire is dropped at the latest, so that the peer cannot take it
     /// for a clean end. Data not yet delivered may be lost.
     fn abort(&mut self, reason: Abort);
+
+    /// Takes in what has arrived although nobody reads it yet, within the wire's own bound, and arranges
+    /// to be woken for more. For wires that share a connection with others.
+    fn poll_absorb(&mut self, _cx: &mut Context<'_>) {}
 
     /// Octets are there although a read was pending: the runtime has not looked yet, or wanted
     /// others to have their turn.
@@ -52,6 +57,10 @@ pub type BoxWire = Box<dyn Wire>;
 impl Wire for BoxWire {
     fn abort(&mut self, reason: Abort) {
         (**self).abort(reason);
+    }
+
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        (**self).poll_absorb(cx);
     }
 
     fn has_input(&self) -> bool {

@@ -30,6 +30,14 @@ impl<W: Wire> Wire for Prefixed<W> {
         self.inner.abort(reason);
     }
 
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        self.inner.poll_absorb(cx);
+    }
+
+    fn has_input(&self) -> bool {
+        !self.prefix.is_empty() || self.inner.has_input()
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         self.inner.tcp()
     }

@@ -3,18 +3,25 @@
 use super::LIMIT;
 use crate::support::tuncat::TUNCAT;
 use crate::support::wait_until;
-use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+use rustix::process::{
+    Pid, PidfdFlags, Signal, kill_process, kill_process_group, pidfd_open, pidfd_send_signal,
+};
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
 /// `tuncat connect` while it runs.
+///
+/// It is killed when it hangs, so that whoever reads its output does not hang with it.
 pub struct Tunnel {
     child: Child,
+    /// Calls the watchdog off when it is dropped.
+    _watchdog: Sender<()>,
     stderr: Option<JoinHandle<String>>,
 }
 
@@ -67,6 +74,7 @@ impl Tunnel {
             String::from_utf8_lossy(&text).into_owned()
         });
         Self {
+            _watchdog: watch(&child),
             child,
             stderr: Some(stderr),
         }
@@ -132,6 +140,27 @@ impl Tunnel {
             stderr: stderr.join().expect("reader of stderr"),
         }
     }
+}
+
+/// Kills `child` after twice the time that it may take.
+fn watch(child: &Child) -> Sender<()> {
+    let process = pidfd_open(Pid::from_child(child), PidfdFlags::empty()).expect("open a child");
+    let (called_off, waits) = channel();
+    thread::spawn(move || {
+        if waits.recv_timeout(2 * LIMIT) == Err(RecvTimeoutError::Timeout) {
+            // It fails where the child has ended in the meantime.
+            pidfd_send_signal(&process, Signal::KILL).ok();
+        }
+    });
+    called_off
+}
+
+/// Does something that may block, for as long as anything may take.
+pub fn within<T: Send + 'static>(what: &str, act: impl FnOnce() -> T + Send + 'static) -> T {
+    let (sender, done) = channel();
+    thread::spawn(move || sender.send(act()));
+    done.recv_timeout(LIMIT)
+        .unwrap_or_else(|error| panic!("{what}: {error}"))
 }
 
 impl Drop for Tunnel {

@@ -77,5 +77,7 @@ rows!(
     tls,
     h1_client,
     h1_end_to_end,
-    h1_end_to_end_tls
+    h1_end_to_end_tls,
+    h2_end_to_end,
+    h2_end_to_end_tls
 );

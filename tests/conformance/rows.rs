@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tuncat::accept::{Address, Listener, Server, Terminator};
 use tuncat::base::{Host, Proxy, Scheme, Target};
 use tuncat::carrier::{self, Carrier};
-use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
+use tuncat::dial::{Dialer, Hop, Network, Sessions, TargetDialer};
 use tuncat::http::connect::ConnectRequest;
 use tuncat::policy::{Baseline, Clients, Policy};
 use tuncat::tls::{ClientTls, Identity};
@@ -82,7 +82,7 @@ pub fn h1_client(start: Start) -> Making {
             answer.extend_from_slice(&start.early);
             far.write_all(&answer).await.expect("answer");
         };
-        let opening = carrier::open(Carrier::H1, near, &request);
+        let opening = carrier::h1::client::open(near, &request);
         let (opened, ()) = tokio::join!(opening, terminator);
         Pair {
             near: opened.expect("a tunnel").wire,
@@ -93,19 +93,31 @@ pub fn h1_client(start: Start) -> Making {
 
 /// A tunnel from this program's client through its terminator: near is the client's wire, far the target's socket.
 pub fn h1_end_to_end(start: Start) -> Making {
-    Box::pin(end_to_end(start, false))
+    Box::pin(end_to_end(start, false, Carrier::H1))
 }
 
 /// The same over TLS.
 pub fn h1_end_to_end_tls(start: Start) -> Making {
-    Box::pin(end_to_end(start, true))
+    Box::pin(end_to_end(start, true, Carrier::H1))
 }
 
-async fn end_to_end(start: Start, with_tls: bool) -> Pair {
-    let (client, acceptor) = identities();
+/// The same on HTTP/2 with prior knowledge.
+pub fn h2_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, false, Carrier::H2))
+}
+
+/// The same on HTTP/2 over TLS, by ALPN.
+pub fn h2_end_to_end_tls(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H2))
+}
+
+async fn end_to_end(start: Start, with_tls: bool, via: Carrier) -> Pair {
+    let (mut client, acceptor) = identities();
+    client.alpn = vec![via.alpn()];
     let proxy = terminator(with_tls.then_some(acceptor)).await;
     let tls = with_tls.then(|| client.config().expect("client's settings"));
-    let dialer = dialer(proxy, tls);
+    let mut dialer = dialer(proxy, tls);
+    dialer.hops[0].via = vec![via];
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("bind a target");
     let port = listener.local_addr().expect("address").port();
@@ -166,7 +178,9 @@ pub fn dialer(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Dialer {
             tls,
             authorization: None,
             fields: Vec::new(),
+            via: vec![Carrier::H1],
         }],
+        sessions: Sessions::default(),
         network: Network::default(),
         connect_timeout: Duration::from_secs(20),
     }

@@ -172,7 +172,7 @@ fn other_protocols() {
         &b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"[..],
         b"\x05\x01\x00",
         b"\x04\x01\x00\x50\x7f\x00\x00\x01\x00",
-        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        b"PRI * HTTP/2.0\r\n\r\nSN\r\n\r\n",
         b"\0\0\0\0\0\0\0\0\r\n\r\n",
         b"\xff\xfe\xfd",
         b"{\"a\":1}\r\n\r\n",

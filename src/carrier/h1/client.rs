@@ -3,11 +3,11 @@
 use crate::base::defaults::INTERIM_ANSWERS;
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
-use crate::carrier::h1::refused;
-use crate::carrier::{HalfClose, Opened};
+use crate::carrier::{HalfClose, Opened, refused};
 use crate::http::connect::ConnectRequest;
+use crate::http::excerpt::dechunk;
 use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
-use crate::wire::{BoxWire, Prefixed};
+use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -21,7 +21,13 @@ pub async fn open(mut wire: BoxWire, request: &ConnectRequest) -> Result<Opened,
     wire.flush().await.map_err(closed)?;
     let (head, rest) = final_answer(&mut wire).await?;
     if !(200..300).contains(&head.status) {
-        return Err(refused::error(head, rest, &mut wire, request).await);
+        let body = body(&head, rest, &mut wire).await;
+        let head = refused::Head {
+            status: head.status,
+            reason: head.reason,
+            fields: head.fields,
+        };
+        return Err(refused::error(&head, &body, request));
     }
     Ok(Opened {
         half_close: half_close(&head),
@@ -65,6 +71,25 @@ async fn answer(wire: &mut BoxWire, already: Vec<u8>) -> Result<(ResponseHead, V
     }
     let shown = head.bytes().to_vec();
     head.into_response().map_err(|e| unreadable(e, &shown))
+}
+
+/// As much of a refusal's body as comes soon.
+async fn body(head: &ResponseHead, mut body: Vec<u8>, wire: &mut BoxWire) -> Vec<u8> {
+    let length = head.fields.text("content-length");
+    let length = length.and_then(|l| l.parse().ok());
+    let want = length.unwrap_or(refused::BODY).min(refused::BODY);
+    let patience = Deadline::after(refused::PATIENCE);
+    while body.len() < want {
+        match patience.run(wire.read_buf(&mut body)).await {
+            Ok(Ok(n)) if n > 0 => {}
+            _ => break,
+        }
+    }
+    body.truncate(want);
+    match head.fields.text("transfer-encoding") {
+        Some(coding) if coding.eq_ignore_ascii_case("chunked") => dechunk(&body),
+        _ => body,
+    }
 }
 
 /// Proxies known to pass a FIN on and go on with the other direction. They say who they are.

@@ -5,5 +5,4 @@
 //! [`crate::carrier::HalfClose`].
 
 pub mod client;
-mod refused;
 pub mod server;

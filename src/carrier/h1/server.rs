@@ -21,20 +21,28 @@ pub enum NoRequest {
     Refuse(Refusal),
 }
 
-/// Reads one request. The wire that is returned begins with what came after the head.
+/// Reads one request, of which `early` was read already. The wire that is returned begins with what came
+/// after the head.
 ///
 /// Once `not_wanted` is done, a client that has not begun its request is let go, and one that has is
 /// given [`DRAIN_HURRY`].
 pub async fn read_request(
     mut wire: BoxWire,
+    early: Vec<u8>,
     mut deadline: Deadline,
     not_wanted: impl Future<Output = ()>,
 ) -> Result<(RequestHead, BoxWire), (NoRequest, BoxWire)> {
     let mut head = HeadBuffer::new(Role::Server);
-    let mut buffer = Vec::with_capacity(READ);
+    let mut buffer = early;
+    buffer.reserve(READ);
     let mut not_wanted = std::pin::pin!(not_wanted);
     let mut wanted = true;
     loop {
+        match head.push(&buffer) {
+            Ok(false) => {}
+            Ok(true) => break,
+            Err(e) => return Err((NoRequest::Refuse(refusal_of(e)), wire)),
+        }
         buffer.clear();
         let read = async {
             tokio::select! {
@@ -61,11 +69,6 @@ pub async fn read_request(
                 let late = Refusal::new(ProxyError::HttpRequestError, "the request took too long");
                 return Err((NoRequest::Refuse(late.status(408)), wire));
             }
-        }
-        match head.push(&buffer) {
-            Ok(false) => {}
-            Ok(true) => break,
-            Err(e) => return Err((NoRequest::Refuse(refusal_of(e)), wire)),
         }
     }
     match head.into_request() {

@@ -34,7 +34,7 @@ fn refusals() -> Vec<Row> {
     let limited = |cause| Failure::refused(104, "proxy", cause);
     vec![
         answer("403", "403 Forbidden", "", refused("403 Forbidden").hint(FORBIDDEN)),
-        answer("403 without a reason", "403", "", refused("403").hint(FORBIDDEN)),
+        answer("403 without a reason", "403", "", refused("403 Forbidden").hint(FORBIDDEN)),
         answer("404", "404 Not Found", "", refused("404 Not Found").hint(FORBIDDEN)),
         answer("408", "408 Request Timeout", "", refused("408 Request Timeout").hint("*")),
         answer("418", "418 I'm a teapot", "", refused("418 I'm a teapot").hint(FORBIDDEN)),

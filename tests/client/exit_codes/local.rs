@@ -27,7 +27,7 @@ pub fn rows() -> Vec<Row> {
         wrong("half an address", &["127.1:22"], "target: the host looks like an IPv4 address*"),
         wrong("a user", &["user@host:22"], "target: the host has a character that no host name has"),
         wrong("a built-in without a proxy", &["echo:"], "echo: is a target inside a proxy*"),
-        wrong("an unknown scheme", &["-x", "gopher://host", TARGET], "-x: the scheme of a proxy URL is http:// or https://"),
+        wrong("an unknown scheme", &["-x", "gopher://host", TARGET], "-x: the scheme of a proxy URL is http://, https:// or h2c://"),
         wrong("a scheme for later", &["-x", "socks5h://host", TARGET], "-x: socks5h:// proxies are not supported yet*"),
         wrong("a proxy's port", &["-x", "http://host:port", TARGET], "-x: the port is not a number from 1 to 65535"),
         wrong("a proxy without a host", &["-x", "http://", TARGET], "-x: the host is empty"),

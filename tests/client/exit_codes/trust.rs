@@ -135,14 +135,14 @@ fn handshakes() -> Vec<Row> {
             || {
                 let authority = Authority::new();
                 let config = authority.config("127.0.0.1", 2100);
-                let peer = TlsPeer::new(with_alpn(&config, &["h2"]), open);
+                let peer = TlsPeer::new(with_alpn(&config, &["h3"]), open);
                 let root = authority.file();
                 let root = root.to_str().expect("a path in UTF-8");
                 Scene::new(&["-x", &peer.url(), "--cacert", root, TARGET])
                     .hop(format!("proxy {}", peer.url()), peer.addr())
                     .keep((authority, NothingSent(peer)))
             },
-            failed("*").hint("the proxy does not offer HTTP/1.1 over TLS"),
+            failed("*").hint("over TLS the proxy offers none of the protocols that --via allows"),
         ),
     ]
 }

@@ -29,7 +29,8 @@ fn no_payload_before_the_answer() {
     });
     let run = connect(["-x", &peer.url(), TARGET]).feed(Feed::Pattern(8, LEN));
     let output = run.limit(LIMIT).run().expect_clean();
-    assert_eq!(early.recv(), Ok(Vec::new()), "payload before the answer");
+    let early = early.recv_timeout(LIMIT);
+    assert_eq!(early, Ok(Vec::new()), "payload before the answer");
     assert_eq!(output.stdout_sha256, Pattern::sha256(8, LEN));
 }
 

@@ -188,7 +188,8 @@ fn our_side_ends_first() {
         let output = run.feed(Feed::Pattern(12, LEN)).limit(LIMIT).run();
         let output = output.expect_clean();
         assert_eq!(output.stdout_sha256, Pattern::sha256(13, LEN));
-        assert_eq!(received.recv(), Ok((LEN, Pattern::sha256(12, LEN))));
+        let received = received.recv_timeout(LIMIT);
+        assert_eq!(received, Ok((LEN, Pattern::sha256(12, LEN))));
     }
 }
 

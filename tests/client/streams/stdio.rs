@@ -1,7 +1,7 @@
 //! stdin and stdout are what they are: closed, empty, files, pipes, sockets. What is shared with others is left as it was.
 
 use crate::client::LIMIT;
-use crate::client::child::{Ended, Tunnel};
+use crate::client::child::{Ended, Tunnel, within};
 use crate::client::expect::TARGET;
 use crate::client::kernel::flags;
 use crate::client::peer::{OK, OK_KEEPS, Peer};
@@ -123,7 +123,7 @@ fn leaves_flags_alone(
     stdin: OwnedFd,
     stdout: OwnedFd,
     mut far_in: impl Write,
-    mut far_out: impl Read,
+    mut far_out: impl Read + Send + 'static,
 ) -> Ended {
     let peer = Peer::echo(OK_KEEPS);
     let copies = [&stdin, &stdout].map(|fd| fd.try_clone().expect("copy a descriptor"));
@@ -132,8 +132,11 @@ fn leaves_flags_alone(
     assert!(!before[0].union(before[1]).contains(OFlags::NONBLOCK));
     let tunnel = Tunnel::start(["-x", &peer.url(), TARGET], stdin, stdout);
     far_in.write_all(b"hello").expect("write to stdin");
-    let mut echo = [0; 5];
-    far_out.read_exact(&mut echo).expect("read stdout");
+    let (echo, _far_out) = within("an echo", move || {
+        let mut echo = [0; 5];
+        far_out.read_exact(&mut echo).expect("read stdout");
+        (echo, far_out)
+    });
     assert_eq!(&echo, b"hello");
     assert_eq!(now(), before, "during the run");
     drop(far_in);
@@ -157,7 +160,11 @@ fn flags_of_sockets_are_left_alone() {
 }
 
 /// One socket for both, as inetd and socat do it: half-close works in both directions.
-fn one_socket_for_both(near: OwnedFd, mut far: impl Read + Write, end: impl FnOnce()) {
+fn one_socket_for_both(
+    near: OwnedFd,
+    mut far: impl Read + Write + Send + 'static,
+    end: impl FnOnce(),
+) {
     let peer = after_the_end();
     let copy = near.try_clone().expect("copy a descriptor");
     let before = flags(&copy);
@@ -166,9 +173,12 @@ fn one_socket_for_both(near: OwnedFd, mut far: impl Read + Write, end: impl FnOn
     let bytes = pattern(42, 100_000);
     far.write_all(&bytes).expect("write to stdin");
     end();
-    let mut echo = Vec::new();
     // It ends although the test has a copy open: the program has said so.
-    far.read_to_end(&mut echo).expect("read stdout");
+    let echo = within("the end of stdout", move || {
+        let mut echo = Vec::new();
+        far.read_to_end(&mut echo).map(|_| echo)
+    });
+    let echo = echo.expect("read stdout");
     assert!(echo == bytes, "{} bytes", echo.len());
     assert_eq!(flags(&copy), before);
     assert!(!before.contains(OFlags::NONBLOCK));
@@ -223,9 +233,12 @@ fn pipes_of_another_user() {
     command.args(["-x", &peer.url(), TARGET]);
     let tunnel = Tunnel::command(command, stdin, stdout);
     let feeder = thread::spawn(move || io::copy(&mut Pattern::new(43, LEN), &mut far_in));
-    let mut digest = Digest::new();
-    io::copy(&mut (&mut far_out).take(LEN), &mut digest).expect("read stdout");
-    assert_eq!(digest.finish(), (LEN, Pattern::sha256(43, LEN)));
+    let (digest, _far_out) = within("all of the echo", move || {
+        let mut digest = Digest::new();
+        io::copy(&mut (&mut far_out).take(LEN), &mut digest).expect("read stdout");
+        (digest.finish(), far_out)
+    });
+    assert_eq!(digest, (LEN, Pattern::sha256(43, LEN)));
     for flags in [flags(&copies.0), flags(&copies.1)] {
         assert!(!flags.contains(OFlags::NONBLOCK));
     }

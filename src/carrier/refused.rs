@@ -4,66 +4,47 @@ use crate::base::error::Answer;
 use crate::base::escape::escape;
 use crate::base::{Error, Kind, Stage};
 use crate::http::connect::ConnectRequest;
-use crate::http::excerpt::{dechunk, excerpt};
-use crate::http::head::ResponseHead;
-use crate::http::{proxy_status, status};
-use crate::wire::{BoxWire, Deadline};
+use crate::http::excerpt::excerpt;
+use crate::http::{Fields, proxy_status, status};
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
 
 /// Octets of the body that are looked at.
-const BODY: usize = 8 * 1024;
+pub const BODY: usize = 8 * 1024;
 /// How long the body is waited for.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub const PATIENCE: Duration = Duration::from_millis(500);
 
-/// The error for a final answer other than 2xx. `rest` is the beginning of its body.
-pub async fn error(
-    head: ResponseHead,
-    rest: Vec<u8>,
-    wire: &mut BoxWire,
-    request: &ConnectRequest,
-) -> Error {
-    let body = body(&head, rest, wire).await;
+/// The head of a final answer other than 2xx, of any version.
+pub struct Head {
+    pub status: u16,
+    /// Empty where the version has none.
+    pub reason: Vec<u8>,
+    pub fields: Fields,
+}
+
+/// The error for such an answer. `body` is the beginning of its content.
+pub fn error(head: &Head, body: &[u8], request: &ConnectRequest) -> Error {
     let html = head
         .fields
         .text("content-type")
         .is_some_and(|t| t.contains("html"));
-    let token = token(&head);
+    let token = token(head);
     let (kind, blame) = status::meaning(head.status, token.as_deref());
-    let reason = escape(&head.reason, 60);
-    let cause = format!("{} {reason}", head.status).trim_end().to_owned();
+    let reason = match head.reason.is_empty() {
+        true => status::reason(head.status).into(),
+        false => escape(&head.reason, 60),
+    };
+    let cause = format!("{} {reason}", head.status);
     Error::new(kind, Stage::Request, blame, cause)
         .answer(Answer {
             status: head.status,
             token,
-            body: excerpt(&body, html),
+            body: excerpt(body, html),
         })
-        .hint(hint(kind, &head, request))
-}
-
-/// As much of the body as comes soon.
-async fn body(head: &ResponseHead, mut body: Vec<u8>, wire: &mut BoxWire) -> Vec<u8> {
-    let length = head
-        .fields
-        .text("content-length")
-        .and_then(|l| l.parse().ok());
-    let want = length.unwrap_or(BODY).min(BODY);
-    let patience = Deadline::after(PATIENCE);
-    while body.len() < want {
-        match patience.run(wire.read_buf(&mut body)).await {
-            Ok(Ok(n)) if n > 0 => {}
-            _ => break,
-        }
-    }
-    body.truncate(want);
-    match head.fields.text("transfer-encoding") {
-        Some(coding) if coding.eq_ignore_ascii_case("chunked") => dechunk(&body),
-        _ => body,
-    }
+        .hint(hint(kind, head, request))
 }
 
 /// The proxy's own word for the error: RFC 9209's, or squid's.
-fn token(head: &ResponseHead) -> Option<String> {
+fn token(head: &Head) -> Option<String> {
     if let Some(reported) = proxy_status::parse(head.fields.all("proxy-status")) {
         return Some(escape(reported.error.as_bytes(), 60));
     }
@@ -72,7 +53,7 @@ fn token(head: &ResponseHead) -> Option<String> {
     Some(escape(word.as_bytes(), 60))
 }
 
-fn hint(kind: Kind, head: &ResponseHead, request: &ConnectRequest) -> String {
+fn hint(kind: Kind, head: &Head, request: &ConnectRequest) -> String {
     let target = &request.authority;
     match (kind, head.status) {
         (Kind::ProxyAuth, _) => auth_hint(head, request.authorization.is_some()),
@@ -102,7 +83,7 @@ fn hint(kind: Kind, head: &ResponseHead, request: &ConnectRequest) -> String {
     }
 }
 
-fn auth_hint(head: &ResponseHead, sent: bool) -> String {
+fn auth_hint(head: &Head, sent: bool) -> String {
     let schemes: Vec<String> = head
         .fields
         .all("proxy-authenticate")

@@ -1,0 +1,38 @@
+//! CONNECT on HTTP/2 (RFC 9113 §8.5), over TLS or in the clear with prior knowledge.
+//!
+//! END_STREAM is FIN, each way; a broken TCP connection is RST_STREAM with CONNECT_ERROR; a wire that
+//! is dropped is reset with CANCEL. One session (connection) carries many tunnels, and none of them
+//! can hold another up: see [`window`].
+
+pub mod client;
+mod outgoing;
+pub mod server;
+mod stream;
+mod window;
+
+use std::io;
+
+/// Octets that a peer may send on one tunnel before they are read: the bound for what a stalled
+/// tunnel can pile up here.
+pub const STREAM_WINDOW: u32 = 1024 * 1024;
+/// Octets of all tunnels of a session together, beyond what stalled ones hold.
+const SESSION_WINDOW: u32 = 4 * 1024 * 1024;
+/// The largest frame we take.
+const FRAME: u32 = 64 * 1024;
+/// Octets of one tunnel that wait to be sent, at most.
+const SEND_BUFFER: usize = 256 * 1024;
+/// Tunnels that a client may have open in one session.
+const STREAMS: u32 = 10_000;
+
+/// How a stream's error looks to whoever reads or writes the wire.
+fn broken(error: &h2::Error) -> io::Error {
+    if error.is_io() {
+        return io::Error::new(io::ErrorKind::ConnectionReset, "the session broke");
+    }
+    let text = match (error.is_go_away(), error.reason()) {
+        (true, Some(reason)) => format!("the session was ended: {reason:?}"),
+        (false, Some(reason)) => format!("RST_STREAM {reason:?}"),
+        _ => error.to_string(),
+    };
+    io::Error::new(io::ErrorKind::ConnectionReset, text)
+}

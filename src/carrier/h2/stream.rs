@@ -1,0 +1,189 @@
+//! One tunnel: a stream after its 2xx.
+
+use crate::carrier::h2::outgoing::Outgoing;
+use crate::carrier::h2::window::Window;
+use crate::carrier::h2::{STREAM_WINDOW, broken};
+use crate::wire::{Abort, Wire};
+use bytes::{Buf, Bytes, BytesMut};
+use h2::{Reason, RecvStream, SendStream};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+/// Octets of one write: a frame's worth, so that tunnels take turns.
+const CHUNK: usize = 64 * 1024;
+
+/// A stream as a wire.
+pub struct Stream {
+    send: SendStream<Bytes>,
+    receive: RecvStream,
+    /// Arrived and not read; their credit is withheld, so no more than [`STREAM_WINDOW`].
+    inbox: BytesMut,
+    /// How receiving ended, once it has: cleanly or not.
+    ended: Option<io::Result<()>>,
+    /// Our END_STREAM or RST_STREAM is on its way.
+    finished: bool,
+    outgoing: Arc<Outgoing>,
+    window: Arc<Window>,
+}
+
+impl Stream {
+    pub fn new(send: SendStream<Bytes>, receive: RecvStream, window: Arc<Window>) -> Self {
+        Stream {
+            send,
+            receive,
+            inbox: BytesMut::new(),
+            ended: None,
+            finished: false,
+            outgoing: Arc::default(),
+            window,
+        }
+    }
+
+    /// The next DATA frame; its credit is not given back yet.
+    fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        loop {
+            if self.ended.is_some() {
+                return Poll::Ready(None);
+            }
+            match ready!(self.receive.poll_data(cx)) {
+                Some(Ok(data)) if data.is_empty() => {}
+                Some(Ok(data)) => return Poll::Ready(Some(data)),
+                Some(Err(error)) => self.ended = Some(Err(broken(&error))),
+                // After DATA come trailers, or the end. RFC 9113 §8.5 allows DATA only.
+                None => {
+                    self.ended = Some(match ready!(self.receive.poll_trailers(cx)) {
+                        Ok(None) => Ok(()),
+                        Ok(Some(_)) => {
+                            self.reset(Reason::PROTOCOL_ERROR);
+                            let text = "trailers on a connected stream";
+                            Err(io::Error::new(io::ErrorKind::ConnectionReset, text))
+                        }
+                        Err(error) => Err(broken(&error)),
+                    })
+                }
+            }
+        }
+    }
+
+    /// Gives the peer credit for octets that were read.
+    fn give_credit(&mut self, octets: usize) {
+        // It fails only where the stream is gone and no credit is needed.
+        let _ = self.receive.flow_control().release_capacity(octets);
+    }
+
+    fn reset(&mut self, reason: Reason) {
+        self.finished = true;
+        self.send.send_reset(reason);
+    }
+}
+
+impl Wire for Stream {
+    fn abort(&mut self, reason: Abort) {
+        self.reset(match reason {
+            Abort::Cancel => Reason::CANCEL,
+            Abort::Connect => Reason::CONNECT_ERROR,
+        });
+    }
+
+    /// Takes frames out of the connection at once: those that lie there count against all tunnels of
+    /// the session.
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        while let Poll::Ready(Some(data)) = self.poll_frame(cx) {
+            debug_assert!(self.inbox.len() + data.len() <= STREAM_WINDOW as usize);
+            self.window.withhold(data.len());
+            // Copied: a small frame would keep the whole buffer alive that it arrived in.
+            self.inbox.extend_from_slice(&data);
+        }
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.inbox.is_empty() {
+            let Some(mut data) = ready!(self.poll_frame(cx)) else {
+                return Poll::Ready(match &self.ended {
+                    Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
+                    _ => Ok(()),
+                });
+            };
+            let n = data.len().min(buf.remaining());
+            buf.put_slice(&data[..n]);
+            data.advance(n);
+            self.give_credit(n);
+            self.window.withhold(data.len());
+            self.inbox.extend_from_slice(&data);
+            return Poll::Ready(Ok(()));
+        }
+        let n = self.inbox.len().min(buf.remaining());
+        buf.put_slice(&self.inbox[..n]);
+        self.inbox.advance(n);
+        if self.inbox.is_empty() {
+            // An idle tunnel owns no buffer.
+            self.inbox = BytesMut::new();
+        }
+        self.window.release(n);
+        self.give_credit(n);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        data: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        if self.finished {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        self.send.reserve_capacity(data.len().min(CHUNK));
+        while self.send.capacity() == 0 {
+            match ready!(self.send.poll_capacity(cx)) {
+                Some(Ok(_)) => {}
+                Some(Err(error)) => return Poll::Ready(Err(broken(&error))),
+                None => return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into())),
+            }
+        }
+        let n = data.len().min(CHUNK).min(self.send.capacity());
+        let payload = self.outgoing.payload(&data[..n]);
+        match self.send.send_data(payload, false) {
+            Ok(()) => Poll::Ready(Ok(n)),
+            Err(error) => Poll::Ready(Err(broken(&error))),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.outgoing.poll_written(cx).map(Ok)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.finished {
+            return Poll::Ready(Ok(()));
+        }
+        self.finished = true;
+        match self.send.send_data(Bytes::new(), true) {
+            Ok(()) => Poll::Ready(Ok(())),
+            Err(error) => Poll::Ready(Err(broken(&error))),
+        }
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        self.window.release(self.inbox.len());
+        let held = self.inbox.len();
+        if held > 0 {
+            self.give_credit(held);
+        }
+        if !self.finished {
+            self.send.send_reset(Reason::CANCEL);
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! The flow-control window of a whole session, kept above what stalled tunnels hold.
+//!
+//! Credit for octets that nobody has read yet is withheld, per stream and thereby also for the
+//! connection. With a fixed connection window one tunnel whose reader stands still would use it up and
+//! freeze all others, so the window grows by what is withheld. Each tunnel stays bounded by its own
+//! window.
+
+use crate::carrier::h2::SESSION_WINDOW;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::Waker;
+
+/// The window grows in steps of this many octets.
+const STEP: usize = 1024 * 1024;
+/// RFC 9113 §6.9.1.
+const LARGEST: usize = (1 << 31) - 1;
+
+/// Shared by a session's tunnels and whoever drives its connection.
+#[derive(Default)]
+pub struct Window {
+    withheld: AtomicUsize,
+    driver: Mutex<Option<Waker>>,
+}
+
+impl Window {
+    /// A tunnel took in `octets` and keeps their credit back.
+    pub fn withhold(&self, octets: usize) {
+        let before = self.withheld.fetch_add(octets, Ordering::AcqRel);
+        if before / STEP != (before + octets) / STEP
+            && let Ok(mut driver) = self.driver.lock()
+            && let Some(driver) = driver.take()
+        {
+            driver.wake();
+        }
+    }
+
+    /// Their credit goes back to the peer.
+    pub fn release(&self, octets: usize) {
+        self.withheld.fetch_sub(octets, Ordering::AcqRel);
+    }
+
+    /// What the connection's window should be; to be asked whenever the connection is driven.
+    pub fn target(&self, driver: &Waker) -> u32 {
+        if let Ok(mut slot) = self.driver.lock() {
+            match &*slot {
+                Some(known) if known.will_wake(driver) => {}
+                _ => *slot = Some(driver.clone()),
+            }
+        }
+        let steps = self.withheld.load(Ordering::Acquire).div_ceil(STEP);
+        let target = (SESSION_WINDOW as usize + steps * STEP).min(LARGEST);
+        u32::try_from(target).unwrap_or(SESSION_WINDOW)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_grows_by_what_is_withheld() {
+        let window = Window::default();
+        let waker = Waker::noop();
+        assert_eq!(window.target(waker), SESSION_WINDOW);
+        window.withhold(1);
+        assert_eq!(window.target(waker), SESSION_WINDOW + 1024 * 1024);
+        window.withhold(usize::MAX / 4);
+        assert_eq!(window.target(waker) as usize, LARGEST);
+        window.release(usize::MAX / 4 + 1);
+        assert_eq!(window.target(waker), SESSION_WINDOW);
+    }
+}
