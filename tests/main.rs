@@ -5,5 +5,6 @@ mod conformance;
 mod docs;
 mod layers;
 mod real;
+mod sessions;
 mod support;
 mod terminator;

@@ -117,7 +117,7 @@ async fn carry(
         return Ok(());
     }
     let stdio = Stdio::new().map_err(|e| Error::internal(format!("stdio: {e}")))?;
-    let options = options(args, half_close, &stdio);
+    let options = options(args, half_close);
     let started = Instant::now();
     let mut signal = 0;
     let stop = async { signal = signals.next().await };
@@ -155,7 +155,7 @@ async fn carry(
     }
 }
 
-fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
+fn options(args: &Connect, half_close: HalfClose) -> Options {
     let fin_delay = match half_close {
         _ if args.fin_now => None,
         HalfClose::Kept => None,
@@ -172,10 +172,7 @@ fn options(args: &Connect, half_close: HalfClose, stdio: &Stdio) -> Options {
     Options {
         idle: args.idle_timeout.filter(|t| !t.is_zero()),
         fin_delay,
-        near: match stdio.reads_a_file() {
-            true => Near::FileStdio,
-            false => Near::Stdio,
-        },
+        near: Near::Stdio,
     }
 }
 

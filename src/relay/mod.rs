@@ -42,8 +42,6 @@ pub enum Near {
     /// Stdio. Once the far side has ended, stdin is sent on only until it is quiet for
     /// [`INPUT_QUIET`]; and a broken stdout ends everything at once.
     Stdio,
-    /// Stdio with stdin from a file: it is sent to its end, also to a far side that has ended.
-    FileStdio,
 }
 
 /// How long stdin must be silent to have no more to say to a far side that has ended: enough for a

@@ -75,6 +75,7 @@ impl<'a> Quiet<'a> {
 
 impl Drop for Quiet<'_> {
     fn drop(&mut self) {
-        let _ = tcsetattr(self.tty, OptionalActions::Now, &self.before);
+        // What was typed and not read must not reach the shell.
+        let _ = tcsetattr(self.tty, OptionalActions::Flush, &self.before);
     }
 }

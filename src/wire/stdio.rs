@@ -29,7 +29,6 @@ const PTMX: (u32, u32) = (5, 2);
 pub struct Stdio {
     input: Channel,
     output: Channel,
-    regular_input: bool,
 }
 
 enum Channel {
@@ -48,16 +47,9 @@ impl Stdio {
     pub fn new() -> io::Result<Self> {
         let stdin = rustix::stdio::stdin();
         Ok(Stdio {
-            regular_input: FileType::from_raw_mode(rustix::fs::fstat(stdin)?.st_mode)
-                == FileType::RegularFile,
             input: Channel::open(stdin, Interest::READABLE)?,
             output: Channel::open(rustix::stdio::stdout(), Interest::WRITABLE)?,
         })
-    }
-
-    /// stdin is a file, whose end comes without waiting for anybody.
-    pub fn reads_a_file(&self) -> bool {
-        self.regular_input
     }
 }
 

@@ -30,6 +30,8 @@ pub struct Memory {
     notes: Notes,
     read_fault: Fault,
     write_fault: Fault,
+    /// What was taken and not yet passed on, where that is how it works.
+    held: Option<Vec<u8>>,
 }
 
 impl Memory {
@@ -42,8 +44,23 @@ impl Memory {
             notes: notes.clone(),
             read_fault: None,
             write_fault: None,
+            held: None,
         };
         (memory, other, notes)
+    }
+
+    /// Takes everything at once and passes it on when it is flushed, as TLS may.
+    pub fn holds_back(mut self) -> Self {
+        self.held = Some(Vec::new());
+        self
+    }
+
+    fn poll_held(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while let Some(held) = self.held.as_mut().filter(|held| !held.is_empty()) {
+            let n = ready!(Pin::new(&mut self.io).poll_write(cx, held))?;
+            held.drain(..n);
+        }
+        Poll::Ready(Ok(()))
     }
 
     pub fn fails_reading(mut self, after: usize, kind: ErrorKind) -> Self {
@@ -69,7 +86,7 @@ impl AsyncRead for Memory {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let mut piece = [0; 4096];
+        let mut piece = [0; 16 * 1024];
         let room = buf.remaining().min(piece.len());
         let room = match self.read_fault {
             Some((0, kind)) => return Poll::Ready(Err(kind.into())),
@@ -93,6 +110,10 @@ impl AsyncWrite for Memory {
         cx: &mut Context<'_>,
         data: &[u8],
     ) -> Poll<io::Result<usize>> {
+        if let Some(held) = &mut self.held {
+            held.extend_from_slice(data);
+            return Poll::Ready(Ok(data.len()));
+        }
         let left = match self.write_fault {
             Some((0, kind)) => return Poll::Ready(Err(kind.into())),
             Some((left, _)) => left.min(data.len()),
@@ -106,11 +127,13 @@ impl AsyncWrite for Memory {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.poll_held(cx))?;
         Pin::new(&mut self.io).poll_flush(cx)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.notes.0.lock().expect("notes").1 = true;
+        ready!(self.poll_held(cx))?;
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }

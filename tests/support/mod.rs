@@ -21,4 +21,4 @@ pub use proc::Proc;
 pub use run::{Feed, Output, Run};
 pub use target::Target;
 pub use tuncat::{Listen, Serve, connect};
-pub use wait::{ClosedPort, TIMEOUT, free_port, wait_for, wait_until};
+pub use wait::{ClosedPort, TIMEOUT, accepts, free_port, wait_for, wait_until};

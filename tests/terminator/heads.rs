@@ -149,6 +149,17 @@ fn ten_seconds_for_a_head() {
     }
 }
 
+/// What a refused client has sent besides is read and thrown away, so that the answer ends cleanly: closing a socket
+/// with something unread in it would reset the connection.
+#[test]
+fn the_answer_to_a_client_that_sent_more_ends_cleanly() {
+    let serve = Serve::start();
+    for len in [5_000, 100_000, 200_000] {
+        let request = connect_request("h:0") + &"x".repeat(len);
+        ask(serve.port, request).refuses(400, "http_request_error");
+    }
+}
+
 /// A refused client that goes on sending is read from for a while, so that its answer is not wiped out by a reset, and
 /// then cut off.
 #[test]

@@ -97,28 +97,54 @@ async fn a_near_peer_that_takes_no_more() {
 /// `tuncat connect … | head -c1`: nobody reads, so all is over although stdin goes on.
 #[tokio::test(start_paused = true)]
 async fn a_broken_stdout_ends_everything() {
-    for near in [Near::Stdio, Near::FileStdio] {
-        let options = Options {
-            near,
-            ..Options::default()
+    let options = Options {
+        near: Near::Stdio,
+        ..Options::default()
+    };
+    let faulty = |wire: Memory| wire.fails_writing(5, ErrorKind::BrokenPipe);
+    let mut bench = start_with(options, ROOM, faulty, |w| w);
+    let began = Instant::now();
+    send(&mut bench.near, load(2, 40)).await.expect("send");
+    expect(&mut bench.far, load(2, 40)).await;
+    send(&mut bench.far, load(1, 100)).await.expect("send");
+    let far = bench.far_notes.clone();
+    let outcome = bench.over().await;
+    assert_eq!(counts(&outcome), (40, 5));
+    assert!(matches!(
+        outcome.end,
+        End::Broken {
+            side: Side::Near,
+            ..
+        }
+    ));
+    assert_eq!(far.aborted(), Some(Abort::Connect));
+    assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+}
+
+/// What the other side has taken and not passed on yet is passed on before it is aborted.
+#[tokio::test(start_paused = true)]
+async fn an_abort_waits_for_what_is_held_back() {
+    for broken in [Side::Near, Side::Far] {
+        let faulty = |wire: Memory| wire.fails_reading(50_000, ErrorKind::ConnectionReset);
+        let mut bench = match broken {
+            Side::Near => start_with(Options::default(), ROOM, faulty, Memory::holds_back),
+            Side::Far => start_with(Options::default(), ROOM, Memory::holds_back, faulty),
         };
-        let faulty = |wire: Memory| wire.fails_writing(5, ErrorKind::BrokenPipe);
-        let mut bench = start_with(options, ROOM, faulty, |w| w);
-        let began = Instant::now();
-        send(&mut bench.near, load(2, 40)).await.expect("send");
-        expect(&mut bench.far, load(2, 40)).await;
-        send(&mut bench.far, load(1, 100)).await.expect("send");
-        let far = bench.far_notes.clone();
+        let (from, to, notes) = match broken {
+            Side::Near => (&mut bench.near, &mut bench.far, &bench.far_notes),
+            Side::Far => (&mut bench.far, &mut bench.near, &bench.near_notes),
+        };
+        send(from, load(1, 50_000)).await.expect("send");
+        // Nobody reads for a while, so most of it is still held.
+        tokio::time::sleep(SECOND).await;
+        assert_eq!(notes.aborted(), None, "the abort did not wait");
+        expect(to, load(1, 50_000)).await;
         let outcome = bench.over().await;
-        assert_eq!(counts(&outcome), (40, 5));
-        assert!(matches!(
-            outcome.end,
-            End::Broken {
-                side: Side::Near,
-                ..
-            }
-        ));
-        assert_eq!(far.aborted(), Some(Abort::Connect));
-        assert!(began.elapsed() < SECOND, "{:?}", began.elapsed());
+        assert_eq!(outcome.to_far + outcome.to_near, 50_000);
+        let aborted = match broken {
+            Side::Near => bench.far_notes.aborted(),
+            Side::Far => bench.near_notes.aborted(),
+        };
+        assert_eq!(aborted, Some(Abort::Connect));
     }
 }
