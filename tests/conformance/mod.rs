@@ -5,7 +5,7 @@
 
 mod cases;
 mod drip;
-mod memory;
+pub mod memory;
 mod random_sizes;
 mod relay;
 mod resets;

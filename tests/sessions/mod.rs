@@ -1,5 +1,6 @@
 //! Many tunnels in one HTTP/2 session: none of them may hurt another, and none may hold too much.
 
+mod silent;
 mod slow;
 mod stalled;
 

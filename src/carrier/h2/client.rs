@@ -4,13 +4,14 @@ use crate::base::{Blame, Error, Kind, Stage};
 use crate::carrier::h2::stream::Stream;
 use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW, broken};
+use crate::carrier::h2::{PING_EVERY, PING_PATIENCE};
 use crate::carrier::{HalfClose, Opened, refused};
 use crate::http::connect::ConnectRequest;
 use crate::http::{Field, Fields};
 use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
-use h2::{Reason, RecvStream};
+use h2::{Ping, PingPong, Reason, RecvStream};
 use http::{HeaderMap, Method, Request, Uri};
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -183,6 +184,7 @@ async fn body(mut receive: RecvStream) -> Vec<u8> {
 }
 
 async fn drive(mut connection: Connection<BoxWire, Bytes>, window: Arc<Window>) {
+    let pings = connection.ping_pong();
     let mut target = SESSION_WINDOW;
     let ended = poll_fn(|cx| {
         let wanted = window.target(cx.waker());
@@ -192,9 +194,29 @@ async fn drive(mut connection: Connection<BoxWire, Bytes>, window: Arc<Window>) 
         }
         Pin::new(&mut connection).poll(cx)
     });
-    if let Err(error) = ended.await {
-        // Each tunnel tells its own user.
-        tracing::debug!("an HTTP/2 session ended: {error}");
+    // Each tunnel tells its own user.
+    tokio::select! {
+        ended = ended => if let Err(error) = ended {
+            tracing::debug!("an HTTP/2 session ended: {error}");
+        },
+        () = silence(pings) => tracing::debug!("an HTTP/2 session ended: no answer to PING"),
+    }
+}
+
+/// Returns when the peer no longer answers (RFC 9113 §6.7).
+async fn silence(pings: Option<PingPong>) {
+    let Some(mut pings) = pings else {
+        return std::future::pending().await;
+    };
+    loop {
+        tokio::time::sleep(PING_EVERY).await;
+        let answered = tokio::time::timeout(PING_PATIENCE, pings.ping(Ping::opaque())).await;
+        match answered {
+            Ok(Ok(_)) => {}
+            // The connection itself will say what is wrong with it.
+            Ok(Err(_)) => return std::future::pending().await,
+            Err(_) => return,
+        }
     }
 }
 

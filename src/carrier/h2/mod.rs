@@ -11,6 +11,7 @@ mod stream;
 mod window;
 
 use std::io;
+use std::time::Duration;
 
 /// Octets that a peer may send on one tunnel before they are read: the bound for what a stalled
 /// tunnel can pile up here.
@@ -23,6 +24,10 @@ const FRAME: u32 = 64 * 1024;
 const SEND_BUFFER: usize = 256 * 1024;
 /// Tunnels that a client may have open in one session.
 const STREAMS: u32 = 10_000;
+
+/// A client asks its proxy for a sign of life this often, and gives it so long to answer.
+const PING_EVERY: Duration = Duration::from_secs(10);
+const PING_PATIENCE: Duration = Duration::from_secs(10);
 
 /// How a stream's error looks to whoever reads or writes the wire.
 fn broken(error: &h2::Error) -> io::Error {
