@@ -3,7 +3,8 @@
 //! The way is `listen -> serve -> target`, so one run measures both commands; each carries 5,000 tunnels.
 
 use crate::figures::{descriptors, settled_rss, table};
-use crate::support::{Listen, Serve, wait_until};
+use crate::lanes::Hop;
+use crate::support::{Listen, wait_until};
 use rustix::process::Pid;
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -15,8 +16,8 @@ const PAYLOAD: usize = 64 * 1024;
 
 pub fn run() {
     let mut rows = Vec::new();
-    for tls in [false, true] {
-        rows.extend(measure(tls));
+    for hop in &Hop::ALL {
+        rows.extend(measure(hop));
     }
     let head = [
         "process",
@@ -57,6 +58,12 @@ impl Measured {
         }
     }
 
+    /// Takes what is there once nothing moves any more for the start.
+    fn settle(&mut self) {
+        self.start = settled_rss(self.pid);
+        self.fds = descriptors(self.pid);
+    }
+
     /// Waits until every descriptor that the tunnels took is closed.
     fn wait_closed(&self) -> usize {
         let what = format!("the descriptors of {} to close", self.name);
@@ -68,15 +75,11 @@ impl Measured {
     }
 }
 
-fn measure(tls: bool) -> Vec<Vec<String>> {
-    let kind = if tls { "TLS" } else { "clear" };
-    let mut serve = Serve::with(if tls { &["--self-signed"] } else { &[] });
+fn measure(hop: &Hop) -> Vec<Vec<String>> {
+    let kind = hop.name;
+    let (mut serve, args) = hop.serve();
     let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     let spec = format!("0:{}", target.local_addr().expect("address"));
-    let mut args = vec!["-x".to_owned(), serve.url.clone()];
-    if tls {
-        args.extend(["--pin".to_owned(), serve.pin()]);
-    }
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut listen = Listen::start(&args, &[&spec]);
     let port = listen.ports[0];
@@ -84,6 +87,10 @@ fn measure(tls: bool) -> Vec<Vec<String>> {
         Measured::new(format!("serve, {kind}"), serve.process().pid()),
         Measured::new(format!("listen, {kind}"), listen.process().pid()),
     ];
+
+    // A session stays when its tunnels have gone; here it is part of the start.
+    drop(open(1, port, &target));
+    both.iter_mut().for_each(Measured::settle);
 
     let mut tunnels = open(TUNNELS / 5, port, &target);
     let early: Vec<u64> = both.iter().map(|m| settled_rss(m.pid)).collect();

@@ -15,7 +15,7 @@ use std::process::{Child, Command, Stdio};
 
 /// One way to a target.
 pub struct Lane {
-    pub name: &'static str,
+    pub name: String,
     pub way: Way,
     pub peer: Peer,
     /// The processes that carry it.
@@ -35,9 +35,10 @@ pub enum Way {
 
 /// All lanes whose programs are here; `stdio` asks for those with a process for each stream.
 pub fn lanes(stdio: bool) -> Vec<Lane> {
-    let mut lanes = vec![direct(), serve(), listen(false), listen(true)];
+    let mut lanes = vec![direct(), serve()];
+    lanes.extend(Hop::ALL.iter().map(listen));
     if stdio {
-        lanes.extend([connect(false), connect(true)]);
+        lanes.extend(Hop::ALL.iter().map(connect));
     }
     if installed("squid") {
         lanes.push(squid());
@@ -57,7 +58,7 @@ fn installed(program: &str) -> bool {
 fn direct() -> Lane {
     let peer = Peer::start();
     Lane {
-        name: "direct TCP",
+        name: "direct TCP".into(),
         way: Way::Port(peer.port),
         peer,
         pids: Vec::new(),
@@ -68,7 +69,7 @@ fn direct() -> Lane {
 fn serve() -> Lane {
     let mut serve = Serve::start();
     Lane {
-        name: "serve",
+        name: "serve".into(),
         way: Way::Proxy(serve.port),
         peer: Peer::start(),
         pids: vec![serve.process().pid()],
@@ -76,27 +77,46 @@ fn serve() -> Lane {
     }
 }
 
-/// `serve`, and the arguments that lead through it.
-fn served(tls: bool) -> (Serve, Vec<String>) {
-    let mut serve = Serve::with(if tls { &["--self-signed"] } else { &[] });
-    let mut args = vec!["-x".to_owned(), serve.url.clone()];
-    if tls {
-        args.extend(["--pin".to_owned(), serve.pin()]);
-    }
-    (serve, args)
+/// What is spoken between our client and `serve`.
+pub struct Hop {
+    /// For tables.
+    pub name: &'static str,
+    pub tls: bool,
+    /// As `--via` takes it.
+    pub via: &'static str,
 }
 
-fn listen(tls: bool) -> Lane {
+impl Hop {
+    pub const ALL: [Hop; 4] = [
+        Hop::new("h1", false, "h1"),
+        Hop::new("h1 over TLS", true, "h1"),
+        Hop::new("h2", false, "h2"),
+        Hop::new("h2 over TLS", true, "h2"),
+    ];
+
+    const fn new(name: &'static str, tls: bool, via: &'static str) -> Hop {
+        Hop { name, tls, via }
+    }
+
+    /// `serve`, and the arguments that lead through it.
+    pub fn serve(&self) -> (Serve, Vec<String>) {
+        let mut serve = Serve::with(if self.tls { &["--self-signed"] } else { &[] });
+        let args = ["-x", &serve.url, "--via", self.via];
+        let mut args = args.map(str::to_owned).to_vec();
+        if self.tls {
+            args.extend(["--pin".to_owned(), serve.pin()]);
+        }
+        (serve, args)
+    }
+}
+
+fn listen(hop: &Hop) -> Lane {
     let peer = Peer::start();
-    let (mut serve, args) = served(tls);
+    let (mut serve, args) = hop.serve();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     let mut listen = Listen::start(&args, &[&format!("0:127.0.0.1:{}", peer.port)]);
     Lane {
-        name: if tls {
-            "listen, serve over TLS"
-        } else {
-            "listen, serve"
-        },
+        name: format!("listen, serve: {}", hop.name),
         way: Way::Port(listen.ports[0]),
         peer,
         pids: vec![serve.process().pid(), listen.process().pid()],
@@ -104,16 +124,12 @@ fn listen(tls: bool) -> Lane {
     }
 }
 
-fn connect(tls: bool) -> Lane {
+fn connect(hop: &Hop) -> Lane {
     let peer = Peer::start();
-    let (mut serve, mut args) = served(tls);
+    let (mut serve, mut args) = hop.serve();
     args.push(format!("127.0.0.1:{}", peer.port));
     Lane {
-        name: if tls {
-            "connect, serve over TLS"
-        } else {
-            "connect, serve"
-        },
+        name: format!("connect, serve: {}", hop.name),
         way: Way::Stdio(args),
         peer,
         pids: vec![serve.process().pid()],
@@ -124,7 +140,7 @@ fn connect(tls: bool) -> Lane {
 fn squid() -> Lane {
     let squid = Squid::start();
     Lane {
-        name: "squid",
+        name: "squid".into(),
         way: Way::Proxy(squid.port),
         peer: Peer::start(),
         pids: vec![squid.pid()],
@@ -135,7 +151,7 @@ fn squid() -> Lane {
 fn tinyproxy() -> Lane {
     let tinyproxy = Tinyproxy::start();
     Lane {
-        name: "tinyproxy",
+        name: "tinyproxy".into(),
         way: Way::Proxy(tinyproxy.port),
         peer: Peer::start(),
         pids: vec![tinyproxy.pid()],

@@ -34,7 +34,7 @@ pub fn run() {
         let ratios: Vec<f64> = rates[n].iter().zip(&rates[0]).map(|(a, b)| a / b).collect();
         let opened = (ROUNDS * TUNNELS) as f64;
         vec![
-            lane.name.to_owned(),
+            lane.name.clone(),
             format!("{:.0}", median(&rates[n])),
             format!("{:.2}", median(&ratios)),
             format!("{:.2}", quantile(&times[n], 0.5)),
@@ -59,7 +59,7 @@ pub fn run() {
 
 /// Milliseconds of each.
 fn open_all(lane: &Lane) -> Vec<f64> {
-    let (way, port, name) = (&lane.way, lane.peer.port, lane.name);
+    let (way, port, name) = (&lane.way, lane.peer.port, &lane.name);
     thread::scope(|scope| {
         let workers = (0..AT_ONCE).map(|_| {
             scope.spawn(move || {

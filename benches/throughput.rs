@@ -36,7 +36,7 @@ pub fn run() {
             let ratios: Vec<f64> = rates[n].iter().zip(&rates[0]).map(|(a, b)| a / b).collect();
             let gib = ROUNDS as f64 * TOTAL as f64 / GIB;
             vec![
-                lane.name.to_owned(),
+                lane.name.clone(),
                 format!("{:.2}", median(&rates[n])),
                 format!("{:.2}", quantile(&rates[n], 0.0)),
                 format!("{:.2}", quantile(&rates[n], 1.0)),
