@@ -7,5 +7,5 @@ mod sniff;
 mod terminator;
 
 pub use listener::{Address, Listener};
-pub use server::{Drained, Draining, Incoming, Server};
+pub use server::{Drained, Draining, Held, Incoming, Server};
 pub use terminator::Terminator;

@@ -28,6 +28,7 @@ pub struct Incoming {
     /// Nothing for a unix socket.
     pub peer: Option<SocketAddr>,
     pub draining: Draining,
+    pub held: Held,
 }
 
 /// Tells when no new work should begin.
@@ -60,8 +61,8 @@ pub enum Drained {
 }
 
 impl Server {
-    /// Begins to accept on every listener; `handle` lives as long as its connection. Each listener
-    /// brings the value that its connections are handled with.
+    /// Begins to accept on every listener; each connection is handled in a task of its own, with the
+    /// value that its listener brings.
     pub fn start<T, F, Fut>(listeners: Vec<(Listener, T)>, handle: F) -> Server
     where
         T: Clone + Send + Sync + 'static,
@@ -73,12 +74,12 @@ impl Server {
         let accepting = listeners.into_iter().map(|(listener, value)| {
             let (live, handle) = (live.clone(), handle.clone());
             let draining = Draining(draining.clone());
-            tokio::spawn(accept_all(listener, live, move |socket, peer| {
-                let draining = draining.clone();
+            tokio::spawn(accept_all(listener, move |socket, peer| {
                 let incoming = Incoming {
                     socket,
                     peer,
-                    draining,
+                    draining: draining.clone(),
+                    held: Held::new(&live),
                 };
                 handle(value.clone(), incoming)
             }))
@@ -125,8 +126,8 @@ impl Live {
     }
 }
 
-/// Counts one connection for as long as it is held.
-struct Held(Arc<Live>);
+/// Counts one connection as live for as long as it is held.
+pub struct Held(Arc<Live>);
 
 impl Held {
     fn new(live: &Arc<Live>) -> Held {
@@ -146,7 +147,7 @@ impl Drop for Held {
     }
 }
 
-async fn accept_all<F, Fut>(listener: Listener, live: Arc<Live>, handle: F)
+async fn accept_all<F, Fut>(listener: Listener, handle: F)
 where
     F: Fn(Socket, Option<SocketAddr>) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
@@ -156,12 +157,7 @@ where
         match listener.accept().await {
             Ok((socket, peer)) => {
                 resting = false;
-                let held = Held::new(&live);
-                let work = handle(socket, peer);
-                tokio::spawn(async move {
-                    work.await;
-                    drop(held);
-                });
+                tokio::spawn(handle(socket, peer));
             }
             Err(error) if passing(&error) => {}
             Err(error) => {

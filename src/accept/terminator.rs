@@ -1,7 +1,7 @@
 //! A connection to `serve`, from its first byte to its last.
 
 use crate::accept::sniff;
-use crate::accept::{Draining, Incoming};
+use crate::accept::{Draining, Held, Incoming};
 use crate::auth::Users;
 use crate::base::Target;
 use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
@@ -13,6 +13,7 @@ use crate::http::{Fields, ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
@@ -41,39 +42,41 @@ enum Spoken {
 }
 
 impl Terminator {
-    /// Serves one connection until its end.
+    /// Serves one connection. What carries its tunnels are tasks of their own: that of the set-up is
+    /// large and gone while they idle.
     pub async fn handle(self: Arc<Self>, incoming: Incoming) {
-        let client = incoming
-            .peer
-            .map_or_else(|| "unix".into(), |p| p.to_string());
-        let mut draining = incoming.draining.clone();
-        // The set-up's state is large and short-lived: boxed, it is gone while the tunnel idles.
-        match Box::pin(self.open(incoming, &client)).await {
-            None => {}
-            Some(Spoken::Http1(pair)) => {
-                drop((self, draining));
-                carry(pair, &client).await;
-            }
-            Some(Spoken::Http2(session)) => {
-                Box::pin(self.serve_session(session, client.into(), &mut draining)).await;
-            }
-        }
-    }
-
-    async fn open(&self, incoming: Incoming, client: &str) -> Option<Spoken> {
         let Incoming {
             socket,
             peer,
             mut draining,
+            held,
         } = incoming;
+        let client: Arc<str> = peer.map_or_else(|| "unix".into(), |p| p.to_string().into());
+        match self.open(socket, peer, &mut draining, &client).await {
+            None => {}
+            Some(Spoken::Http1(pair)) => {
+                tokio::spawn(carry(pair, client, Some(held)));
+            }
+            Some(Spoken::Http2(session)) => {
+                self.serve_session(session, client, draining).await;
+                drop(held);
+            }
+        }
+    }
+
+    async fn open(
+        &self,
+        socket: Socket,
+        peer: Option<SocketAddr>,
+        draining: &mut Draining,
+        client: &str,
+    ) -> Option<Spoken> {
         if !self.clients.admits(peer.map(|p| p.ip())) {
             tracing::info!("{client}: refused, this client address is not allowed");
             return None;
         }
         let deadline = Deadline::after(HEAD_TIMEOUT);
-        let (mut wire, agreed) = self
-            .handshake(socket, deadline, &mut draining, client)
-            .await?;
+        let (mut wire, agreed) = self.handshake(socket, deadline, draining, client).await?;
         let (early, http2) = match &self.tls {
             Some(_) => (Vec::new(), agreed),
             None => sniff::preface(&mut wire, deadline, draining.begun()).await?,
@@ -115,7 +118,7 @@ impl Terminator {
         self: Arc<Self>,
         mut session: Box<h2::server::Session>,
         client: Arc<str>,
-        draining: &mut Draining,
+        mut draining: Draining,
     ) {
         let mut live = true;
         loop {
@@ -131,10 +134,8 @@ impl Terminator {
                 Some(Ok(asked)) => {
                     let (this, client) = (self.clone(), client.clone());
                     tokio::spawn(async move {
-                        // Boxed like the set-up of a connection.
-                        if let Some(pair) = Box::pin(this.open_stream(asked, &client)).await {
-                            drop(this);
-                            carry(pair, &client).await;
+                        if let Some(pair) = this.open_stream(asked, &client).await {
+                            tokio::spawn(carry(pair, client, None));
                         }
                     });
                 }
@@ -240,18 +241,23 @@ impl Terminator {
     }
 }
 
-/// The tunnel's bytes, until its end.
-async fn carry(pair: Pair, client: &str) {
+/// The tunnel's bytes, until its end. (A function and a block: an `async fn` would keep its arguments
+/// beside what is made of them.)
+fn carry(pair: Pair, client: Arc<str>, held: Option<Held>) -> impl Future<Output = ()> + Send {
     let Pair { near, far, target } = pair;
     let started = Instant::now();
-    let outcome = relay(near, far, Options::default()).await;
-    tracing::info!(
-        "{client} -> {target}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
-        started.elapsed().as_secs_f64(),
-        outcome.to_far,
-        outcome.to_near,
-        outcome.end
-    );
+    let relay = relay(near, far, Options::default());
+    async move {
+        let outcome = relay.await;
+        tracing::info!(
+            "{client} -> {target}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
+            started.elapsed().as_secs_f64(),
+            outcome.to_far,
+            outcome.to_near,
+            outcome.end
+        );
+        drop(held);
+    }
 }
 
 async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<T> {

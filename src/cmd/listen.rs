@@ -1,17 +1,18 @@
 //! `tuncat listen`: each connection to a local port through a tunnel of its own.
 
-use crate::accept::{Incoming, Server};
+use crate::accept::{Held, Incoming, Server};
 use crate::base::defaults::FIN_DELAY;
 use crate::base::{Error, Result, Target};
 use crate::carrier::HalfClose;
 use crate::cli::Listen;
 use crate::cmd::signals::Signals;
 use crate::cmd::{finish, route, runtime, serve};
-use crate::dial::Dialer;
+use crate::dial::{Dialer, Tunnel};
 use crate::plan::{Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
+use crate::wire::Socket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -75,25 +76,38 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
         });
         listeners.push((listener, forwarding));
     }
-    let server = Server::start(listeners, carry);
+    let server = Server::start(listeners, handle);
     serve::run_until_signal(server, signals, args.drain).await
 }
 
-/// One connection, from its accept to its end.
-async fn carry(forwarding: Arc<Forwarding>, incoming: Incoming) {
-    let Incoming { socket, peer, .. } = incoming;
+/// One connection: opens its tunnel and leaves it to a task of its own, so that an idle tunnel does
+/// not keep the room that its set-up took.
+async fn handle(forwarding: Arc<Forwarding>, incoming: Incoming) {
+    let Incoming {
+        socket, peer, held, ..
+    } = incoming;
     let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
-    let target = &forwarding.target;
-    // Boxed so that an idle tunnel does not keep the room that its set-up took.
-    let tunnel = match Box::pin(forwarding.dialer.open(target)).await {
-        Ok(tunnel) => tunnel,
-        Err(error) => {
-            // The client sees a reset: the socket is dropped unfinished.
-            report::line(&format!("tuncat: {client}: {error}"));
-            return;
+    match forwarding.dialer.open(&forwarding.target).await {
+        Ok(tunnel) => {
+            tokio::spawn(carry(forwarding, socket, tunnel, client, held));
         }
-    };
-    tracing::info!("{client} -> {target}: open in {}", tunnel.setup);
+        // The client sees a reset: the socket is dropped unfinished.
+        Err(error) => report::line(&format!("tuncat: {client}: {error}")),
+    }
+}
+
+fn carry(
+    forwarding: Arc<Forwarding>,
+    socket: Socket,
+    tunnel: Tunnel,
+    client: String,
+    held: Held,
+) -> impl Future<Output = ()> + Send {
+    tracing::info!(
+        "{client} -> {}: open in {}",
+        forwarding.target,
+        tunnel.setup
+    );
     let options = Options {
         idle: forwarding.idle.filter(|t| !t.is_zero()),
         fin_delay: match tunnel.half_close {
@@ -103,12 +117,17 @@ async fn carry(forwarding: Arc<Forwarding>, incoming: Incoming) {
         ..Options::default()
     };
     let started = Instant::now();
-    let outcome = relay(socket, tunnel.wire, options).await;
-    tracing::info!(
-        "{client} -> {target}: closed after {:.3} s, {} bytes sent, {} received, {}",
-        started.elapsed().as_secs_f64(),
-        outcome.to_far,
-        outcome.to_near,
-        outcome.end
-    );
+    let relay = relay(socket, tunnel.wire, options);
+    async move {
+        let outcome = relay.await;
+        tracing::info!(
+            "{client} -> {}: closed after {:.3} s, {} bytes sent, {} received, {}",
+            forwarding.target,
+            started.elapsed().as_secs_f64(),
+            outcome.to_far,
+            outcome.to_near,
+            outcome.end
+        );
+        drop(held);
+    }
 }
