@@ -126,10 +126,15 @@ impl Live {
     }
 }
 
-/// Counts one connection as live for as long as it is held.
+/// Counts one connection or tunnel as live for as long as it is held.
 pub struct Held(Arc<Live>);
 
 impl Held {
+    /// One more of what this counts: a tunnel in a session.
+    pub fn another(&self) -> Held {
+        Held::new(&self.0)
+    }
+
     fn new(live: &Arc<Live>) -> Held {
         let before = live.count.fetch_add(1, Ordering::AcqRel);
         live.tide.rose(before + 1);

@@ -55,11 +55,10 @@ impl Terminator {
         match self.open(socket, peer, &mut draining, &client).await {
             None => {}
             Some(Spoken::Http1(pair)) => {
-                tokio::spawn(carry(pair, client, Some(held)));
+                tokio::spawn(carry(pair, client, held));
             }
             Some(Spoken::Http2(session)) => {
-                self.serve_session(session, client, draining).await;
-                drop(held);
+                self.serve_session(session, client, draining, held).await;
             }
         }
     }
@@ -119,6 +118,7 @@ impl Terminator {
         mut session: Box<h2::server::Session>,
         client: Arc<str>,
         mut draining: Draining,
+        held: Held,
     ) {
         let mut live = true;
         loop {
@@ -132,10 +132,10 @@ impl Terminator {
             };
             match asked {
                 Some(Ok(asked)) => {
-                    let (this, client) = (self.clone(), client.clone());
+                    let (this, client, held) = (self.clone(), client.clone(), held.another());
                     tokio::spawn(async move {
                         if let Some(pair) = this.open_stream(asked, &client).await {
-                            tokio::spawn(carry(pair, client, None));
+                            tokio::spawn(carry(pair, client, held));
                         }
                     });
                 }
@@ -243,7 +243,7 @@ impl Terminator {
 
 /// The tunnel's bytes, until its end. (A function and a block: an `async fn` would keep its arguments
 /// beside what is made of them.)
-fn carry(pair: Pair, client: Arc<str>, held: Option<Held>) -> impl Future<Output = ()> + Send {
+fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> + Send {
     let Pair { near, far, target } = pair;
     let started = Instant::now();
     let relay = relay(near, far, Options::default());

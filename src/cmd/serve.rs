@@ -82,7 +82,7 @@ pub async fn run_until_signal(server: Server, mut signals: Signals, drain: Durat
     let live = server.live();
     if live > 0 && !drain.is_zero() {
         report::line(&format!(
-            "tuncat: waiting for {live} live tunnels; another signal ends them"
+            "tuncat: waiting for {live} live connections and tunnels; another signal ends them"
         ));
     }
     tokio::select! {
