@@ -2,8 +2,10 @@
 
 use super::bytes::{Digest, Pattern};
 use super::wait::wait_for;
+use socket2::{Domain, Socket, Type};
+use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, Shutdown, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -17,6 +19,8 @@ pub struct Target {
     accepted: Arc<AtomicUsize>,
     received: Received,
     stop: Arc<AtomicBool>,
+    /// Ports of connections of our own; see [`Target::accepted`].
+    probes: Arc<Mutex<HashSet<u16>>>,
 }
 
 impl Target {
@@ -30,8 +34,10 @@ impl Target {
             accepted: Arc::default(),
             received: Arc::default(),
             stop: Arc::default(),
+            probes: Arc::default(),
         };
         let (stop, accepted) = (Arc::clone(&target.stop), Arc::clone(&target.accepted));
+        let probes = Arc::clone(&target.probes);
         let recorder = Recorder(Arc::clone(&target.received));
         let script = Arc::new(script);
         thread::spawn(move || {
@@ -40,6 +46,10 @@ impl Target {
                     break;
                 }
                 let Ok(stream) = stream else { continue };
+                let from = stream.peer_addr().map_or(0, |peer| peer.port());
+                if probes.lock().expect("probes").remove(&from) {
+                    continue;
+                }
                 accepted.fetch_add(1, Ordering::SeqCst);
                 let (script, recorder) = (Arc::clone(&script), recorder.clone());
                 thread::spawn(move || script(stream, &recorder));
@@ -114,8 +124,21 @@ impl Target {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// Connections so far.
+    /// Connections so far, those included that the kernel has accepted and the target's thread has not seen yet: they
+    /// come out of the queue before one of our own, which is waited for and does not count.
     pub fn accepted(&self) -> usize {
+        let probe = Socket::new(Domain::IPV4, Type::STREAM, None).expect("a socket");
+        let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
+        probe.bind(&any.into()).expect("bind a probe");
+        let bound = probe.local_addr().expect("local address");
+        let port = bound.as_socket().expect("an address").port();
+        self.probes.lock().expect("probes").insert(port);
+        let target = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        probe.connect(&target.into()).expect("connect a probe");
+        wait_for("a target to take what came", || {
+            let taken = !self.probes.lock().expect("probes").contains(&port);
+            taken.then_some(())
+        });
         self.accepted.load(Ordering::SeqCst)
     }
 
