@@ -170,6 +170,9 @@ impl AsyncWrite for Stream {
         self.finished = true;
         match self.send.send_data(Bytes::new(), true) {
             Ok(()) => Poll::Ready(Ok(())),
+            // After its own end the peer may let the stream go by a reset (RFC 9113 §8.1): then it
+            // waits for no end of ours, and nothing is missing.
+            Err(_) if matches!(self.ended, Some(Ok(()))) => Poll::Ready(Ok(())),
             Err(error) => Poll::Ready(Err(broken(&error))),
         }
     }
