@@ -3,11 +3,15 @@
 mod apache;
 mod curl;
 mod env;
+mod envoy;
 mod half_close;
 mod nc;
+mod nghttpx;
+mod node;
 mod squid;
 mod ssh;
 mod tinyproxy;
+mod whole;
 
 use crate::support::{Feed, Listen, Pattern, Target, connect};
 use std::io::{self, Read, Write};

@@ -1,13 +1,21 @@
 //! Real programs, run in the foreground from a configuration in a temporary folder.
 
 mod apache;
+mod certificate;
+mod envoy;
 mod git;
+mod nghttpx;
+mod node;
 mod squid;
 mod sshd;
 mod tinyproxy;
 
 pub use apache::Apache;
+pub use certificate::Certificate;
+pub use envoy::{Envoy, Upstream};
 pub use git::{bare_repository, git};
+pub use nghttpx::Nghttpx;
+pub use node::{NodeServer, node};
 pub use squid::Squid;
 pub use sshd::Sshd;
 pub use tinyproxy::Tinyproxy;
@@ -47,17 +55,26 @@ fn start_on_free_port(
     ready: impl Fn(&[String]) -> bool,
     command: impl Fn(u16) -> Command,
 ) -> (Proc, u16) {
+    start_when(name, |lines, port| ready(lines) && accepts(port), command)
+}
+
+/// As [`start_on_free_port`], but `running` alone decides: for those that would pass a trial connection on.
+fn start_when(
+    name: &str,
+    running: impl Fn(&[String], u16) -> bool,
+    command: impl Fn(u16) -> Command,
+) -> (Proc, u16) {
     const ATTEMPTS: usize = 5;
     for _ in 0..ATTEMPTS {
         let port = free_port();
         let mut process = Proc::spawn(name, command(port));
-        let running = wait_for(&format!("{name} to run"), || {
+        let started = wait_for(&format!("{name} to run"), || {
             if process.status().is_some() {
                 return Some(false);
             }
-            (ready(&process.lines()) && accepts(port)).then_some(true)
+            running(&process.lines(), port).then_some(true)
         });
-        if running {
+        if started {
             return (process, port);
         }
         let lines = process.lines().join("\n");

@@ -1,0 +1,7 @@
+//! Envoy 1.40 at the other end: as the proxy that ends tunnels, and as the client that opens them.
+
+mod encapsulator;
+mod terminator;
+
+/// Who loses bytes, where a test states that.
+const WHO: &str = "Envoy";

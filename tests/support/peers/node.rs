@@ -1,0 +1,65 @@
+//! Node's own HTTP/2, as a client of a proxy and as a proxy. What it does is in scripts beside the tests.
+
+use super::Certificate;
+use crate::support::proc::{Proc, tool};
+use crate::support::run::Run;
+use serde_json::{Value, json};
+use std::process::Command;
+
+/// A script to run with node, and its argument, to be run to its end.
+pub fn node(script: &str, config: &Value) -> Run {
+    Run::new(command(script, config))
+}
+
+/// A proxy.
+pub struct NodeServer {
+    process: Proc,
+    pub port: u16,
+}
+
+impl NodeServer {
+    /// HTTP/2 in the clear, with prior knowledge.
+    pub fn clear(script: &str, config: &Value) -> Self {
+        let mut process = Proc::spawn("node", command(script, config));
+        let port = process.wait_line("its port", |line| {
+            line.strip_prefix("listening ")?.parse().ok()
+        });
+        Self { process, port }
+    }
+
+    /// HTTP/2 over TLS.
+    pub fn tls(script: &str, config: &Value, certificate: &Certificate) -> Self {
+        let mut config = config.clone();
+        config["cert"] = json!(certificate.cert());
+        config["key"] = json!(certificate.key());
+        Self::clear(script, &config)
+    }
+
+    /// `h2c://127.0.0.1:PORT`, with this or another scheme.
+    pub fn url(&self, scheme: &str) -> String {
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// The fields of every request so far.
+    pub fn requests(&self) -> Vec<Value> {
+        let lines = self.process.lines();
+        let requests = lines
+            .iter()
+            .filter_map(|line| line.strip_prefix("request "));
+        let parse = |text| serde_json::from_str(text).expect("fields as JSON");
+        requests.map(parse).collect()
+    }
+
+    /// What it wrote so far, a line each.
+    pub fn lines(&self) -> Vec<String> {
+        self.process.lines()
+    }
+}
+
+fn command(script: &str, config: &Value) -> Command {
+    let mut command = tool("node", "nodejs");
+    command.args(["-e", script, "--"]).arg(config.to_string());
+    // Not the user's options.
+    command.env_remove("NODE_OPTIONS");
+    command
+}
