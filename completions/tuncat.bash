@@ -49,7 +49,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --verbose --json --help"
+            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -64,6 +64,10 @@ _tuncat() {
                     return 0
                     ;;
                 --via)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -141,7 +145,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --drain --verbose --json --help"
+            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --warm --connections --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -164,6 +168,10 @@ _tuncat() {
                     return 0
                     ;;
                 --via)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --path)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -207,6 +215,14 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --warm)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --connections)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --idle-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -227,7 +243,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__serve)
-            opts="-l -v -h --listen --cert --key --self-signed --auth --auth-file --allow-clients --allow --deny --allow-builtin --drain --verbose --json --help"
+            opts="-l -v -h --listen --cert --key --self-signed --auth --auth-file --allow-clients --allow --deny --forward --allow-builtin --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -266,6 +282,10 @@ _tuncat() {
                     return 0
                     ;;
                 --deny)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --forward)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

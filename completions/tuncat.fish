@@ -31,7 +31,8 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "listen" -d 'Carry con
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a small terminating proxy'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
@@ -52,7 +53,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At th
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
@@ -60,6 +62,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l cacert -d 'Trus
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l warm -d 'Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l connections -d 'Sessions with an HTTP/2 proxy at the same time, at most' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l drain -d 'How long live tunnels may go on after SIGTERM or SIGINT' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l no-proxy -d 'Use no proxy, whatever the environment says'
@@ -77,6 +81,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-file -d 'Fi
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-clients -d 'Client addresses to serve' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow -d 'A target that may be reached; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l deny -d 'A target that may not be reached; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l forward -d 'Where every POST tunnel ends, whatever the request says; the rules hold for it too' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l drain -d 'How long live tunnels may go on after SIGTERM' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l self-signed -d 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback'

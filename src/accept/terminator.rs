@@ -8,18 +8,21 @@ use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::h2;
-use crate::http::connect::target_of;
-use crate::http::{Fields, ProxyError, Refusal};
+use crate::http::asked::{self, Method};
+use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
+use std::fmt::Display;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-/// Answers CONNECT: who may, where to, and then the bytes.
+/// Answers CONNECT and POST: who may, where to, and then the bytes.
 pub struct Terminator {
+    /// Where every POST goes.
+    pub forward: Option<Target>,
     /// Speak TLS.
     pub tls: Option<TlsAcceptor>,
     /// Ask for a user and password.
@@ -81,7 +84,10 @@ impl Terminator {
             None => sniff::preface(&mut wire, deadline, draining.begun()).await?,
         };
         if http2 {
-            let wire = Box::new(Prefixed::new(early, wire));
+            let wire: BoxWire = match early.is_empty() {
+                true => wire,
+                false => Box::new(Prefixed::new(early, wire)),
+            };
             let session = deadline.run(h2::server::Session::begin(wire)).await.ok()?;
             return match session {
                 Ok(session) => Some(Spoken::Http2(Box::new(session))),
@@ -92,24 +98,21 @@ impl Terminator {
             };
         }
         let request = server::read_request(wire, early, deadline, draining.begun()).await;
-        let (head, mut near) = match request {
+        let (head, near) = match request {
             Ok(request) => request,
             Err((NoRequest::Gone, _)) => return None,
             Err((NoRequest::Refuse(refusal), wire)) => {
                 return refuse(wire, &refusal, client, "-").await;
             }
         };
-        let open = self.answer(target_of(&head), &head.fields).await;
-        let (target, far) = match open {
+        let asked = asked::of_http1(&head, self.forward.as_ref());
+        let (asked, far) = match self.answer(asked, &head.fields).await {
             Ok(open) => open,
             Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
         };
-        if let Err(error) = server::accept(&mut near).await {
-            tracing::info!("{client} -> {target}: the client went away: {error}");
-            return None;
-        }
-        tracing::info!("{client} -> {target}: open");
-        Some(Spoken::Http1(Pair { near, far, target }))
+        let near = server::accept(near, &asked, &head).await;
+        let pair = opened(near, far, asked, client, "HTTP/1.1")?;
+        Some(Spoken::Http1(pair))
     }
 
     /// Answers the requests of one session, each in a task of its own, until the connection is over.
@@ -131,10 +134,10 @@ impl Terminator {
                 }
             };
             match asked {
-                Some(Ok(asked)) => {
+                Some(Ok(asking)) => {
                     let (this, client, held) = (self.clone(), client.clone(), held.another());
                     tokio::spawn(async move {
-                        if let Some(pair) = this.open_stream(asked, &client).await {
+                        if let Some(pair) = this.open_stream(asking, &client).await {
                             tokio::spawn(carry(pair, client, held));
                         }
                     });
@@ -148,32 +151,21 @@ impl Terminator {
         }
     }
 
-    async fn open_stream(&self, mut asked: h2::server::Asked, client: &str) -> Option<Pair> {
-        let fields = asked.fields();
-        let target = asked.target();
+    async fn open_stream(&self, mut asking: h2::server::Asking, client: &str) -> Option<Pair> {
+        let fields = asking.fields();
+        let asked = asking.asked(self.forward.as_ref());
         let open = tokio::select! {
-            open = self.answer(target, &fields) => open,
-            () = asked.withdrawn() => return None,
+            open = self.answer(asked, &fields) => open,
+            () = asking.withdrawn() => return None,
         };
         match open {
-            Ok((target, far)) => match asked.accept() {
-                Ok(near) => {
-                    tracing::info!("{client} -> {target}: open");
-                    Some(Pair { near, far, target })
-                }
-                Err(error) => {
-                    tracing::info!("{client} -> {target}: the client went away: {error}");
-                    None
-                }
-            },
+            Ok((asked, far)) => {
+                let near = asking.accept(asked.method);
+                opened(near, far, asked, client, "HTTP/2")
+            }
             Err(refusal) => {
-                let target = asked.shown();
-                tracing::info!(
-                    "{client} -> {target}: {} {}",
-                    refusal.status,
-                    refusal.details
-                );
-                let _ = asked.refuse(&refusal);
+                log_refusal(client, &asking.shown(), &refusal);
+                let _ = asking.refuse(&refusal);
                 None
             }
         }
@@ -213,20 +205,30 @@ impl Terminator {
     /// A connection to the target, if the client may have it.
     async fn answer(
         &self,
-        target: Result<Target, Refusal>,
+        asked: Result<Asked, Refusal>,
         fields: &Fields,
-    ) -> Result<(Target, BoxWire), Refusal> {
-        let target = target?;
-        self.authenticate(fields)?;
-        let far = self.connector.connect(&target).await?;
-        Ok((target, far))
+    ) -> Result<(Asked, BoxWire), Refusal> {
+        let asked = asked?;
+        self.authenticate(asked.method, fields)?;
+        let far = self.connector.connect(&asked.target).await?;
+        Ok((asked, far))
     }
 
-    fn authenticate(&self, fields: &Fields) -> Result<(), Refusal> {
+    /// A POST is answered as an origin would, whose fields other proxies pass on; but a client that
+    /// takes us for its proxy is welcome too.
+    fn authenticate(&self, method: Method, fields: &Fields) -> Result<(), Refusal> {
         let Some(users) = &self.users else {
             return Ok(());
         };
-        let sent = fields.get("proxy-authorization");
+        let proxy = fields.get("proxy-authorization");
+        let (sent, status, field) = match method {
+            Method::Connect => (proxy, 407, "Proxy-Authenticate"),
+            Method::Post { .. } => (
+                fields.get("authorization").or(proxy),
+                401,
+                "WWW-Authenticate",
+            ),
+        };
         if sent.and_then(|value| users.check(value)).is_some() {
             return Ok(());
         }
@@ -236,8 +238,8 @@ impl Terminator {
         };
         let challenge = "Basic realm=\"tuncat\", charset=\"UTF-8\"";
         Err(Refusal::new(ProxyError::HttpRequestDenied, details)
-            .status(407)
-            .field("Proxy-Authenticate", challenge))
+            .status(status)
+            .field(field, challenge))
     }
 }
 
@@ -260,12 +262,40 @@ fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> +
     }
 }
 
+/// The tunnel of a request that was answered with success, if the answer got through.
+fn opened<E: Display>(
+    near: Result<BoxWire, E>,
+    far: BoxWire,
+    asked: Asked,
+    client: &str,
+    version: &str,
+) -> Option<Pair> {
+    let target = asked.target;
+    let method = match asked.method {
+        Method::Connect => "CONNECT",
+        Method::Post { .. } => "POST",
+    };
+    match near {
+        Ok(near) => {
+            tracing::info!("{client} -> {target}: open ({method}, {version})");
+            Some(Pair { near, far, target })
+        }
+        Err(error) => {
+            tracing::info!("{client} -> {target}: the client went away: {error}");
+            None
+        }
+    }
+}
+
+fn log_refusal(client: &str, target: &str, refusal: &Refusal) {
+    let Refusal {
+        status, details, ..
+    } = refusal;
+    tracing::info!("{client} -> {target}: {status} {details}");
+}
+
 async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<T> {
-    tracing::info!(
-        "{client} -> {target}: {} {}",
-        refusal.status,
-        refusal.details
-    );
+    log_refusal(client, target, refusal);
     let _ = server::refuse(wire, refusal).await;
     None
 }

@@ -19,6 +19,9 @@ pub const TARGET_TIMEOUT: Duration = Duration::from_secs(20);
 /// (RFC 9112 §9.6).
 pub const LINGER: Duration = Duration::from_secs(2);
 
+/// Sessions that one dialer has with a proxy at the same time, at most.
+pub const CONNECTIONS: usize = 100;
+
 /// Octets of a message head, start line included (curl's cap for answers to CONNECT).
 pub const HEAD_BYTES: usize = 16 * 1024;
 /// Lines of a message head.

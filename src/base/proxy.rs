@@ -104,6 +104,21 @@ fn split_optional_port(address: &str) -> Result<(Host, Option<u16>), String> {
     }
 }
 
+impl Proxy {
+    /// As the authority of a request to the proxy itself: without the port that every server of its
+    /// scheme has (RFC 9110 §4.2).
+    pub fn authority(&self) -> String {
+        let usual = match self.scheme {
+            Scheme::Http | Scheme::H2c => 80,
+            Scheme::Https => 443,
+        };
+        match self.port == usual {
+            true => self.host.to_string(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = match self.scheme {

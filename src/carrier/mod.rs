@@ -1,11 +1,12 @@
 //! How one hop carries the bytes of a tunnel. This file is the registry: a carrier is a folder
 //! beside it and an arm in each function here.
 
+mod greeting;
 pub mod h1;
 pub mod h2;
 mod refused;
 
-use crate::base::Target;
+use crate::base::{Error, Kind, Stage, Target};
 use crate::http::Refusal;
 use crate::wire::BoxWire;
 use std::fmt;
@@ -20,14 +21,52 @@ pub enum Carrier {
     H1,
     /// CONNECT on HTTP/2 (RFC 9113 §8.5).
     H2,
+    /// The content of a POST and of its answer, on HTTP/1.1.
+    H1Post,
+    /// The same on HTTP/2.
+    H2Post,
 }
 
-impl Carrier {
+/// An HTTP version with its own connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// One tunnel a connection.
+    Http1,
+    /// Sessions of many tunnels.
+    Http2,
+}
+
+impl Version {
     /// The protocol's name in ALPN (RFC 7301).
     pub fn alpn(self) -> &'static str {
         match self {
-            Carrier::H1 => "http/1.1",
-            Carrier::H2 => "h2",
+            Version::Http1 => "http/1.1",
+            Version::Http2 => "h2",
+        }
+    }
+}
+
+impl Carrier {
+    pub const ALL: [Carrier; 4] = [Carrier::H1, Carrier::H2, Carrier::H1Post, Carrier::H2Post];
+
+    pub fn version(self) -> Version {
+        match self {
+            Carrier::H1 | Carrier::H1Post => Version::Http1,
+            Carrier::H2 | Carrier::H2Post => Version::Http2,
+        }
+    }
+
+    pub fn is_post(self) -> bool {
+        matches!(self, Carrier::H1Post | Carrier::H2Post)
+    }
+
+    /// The proxy's answer means that this carrier cannot be had there, so that another may be tried.
+    pub fn is_impossible(self, answer: &Error) -> bool {
+        let not_http2 = self.version() == Version::Http2 && answer.stage() == Stage::Request;
+        match answer.kind() {
+            Kind::Unsupported => true,
+            Kind::NotHttp | Kind::CannotConnect => not_http2,
+            _ => false,
         }
     }
 }
@@ -36,13 +75,15 @@ impl FromStr for Carrier {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Carrier, String> {
+        if let Some(known) = Carrier::ALL.into_iter().find(|c| c.to_string() == text) {
+            return Ok(known);
+        }
+        let names = Carrier::ALL.map(|c| c.to_string()).join(", ");
         match text {
-            "h1" => Ok(Carrier::H1),
-            "h2" => Ok(Carrier::H2),
-            "h3" | "h1-post" | "h2-post" | "h3-post" | "post" | "ws" | "auto" => {
-                Err(format!("{text} is not supported yet; there are h1 and h2"))
+            "h3" | "h3-post" | "ws" | "auto" => {
+                Err(format!("{text} is not supported yet; there are {names}"))
             }
-            _ => Err("there are h1 and h2".into()),
+            _ => Err(format!("there are {names}")),
         }
     }
 }
@@ -52,6 +93,8 @@ impl fmt::Display for Carrier {
         f.write_str(match self {
             Carrier::H1 => "h1",
             Carrier::H2 => "h2",
+            Carrier::H1Post => "h1-post",
+            Carrier::H2Post => "h2-post",
         })
     }
 }

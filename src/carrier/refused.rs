@@ -2,16 +2,69 @@
 
 use crate::base::error::Answer;
 use crate::base::escape::escape;
-use crate::base::{Error, Kind, Stage};
-use crate::http::connect::ConnectRequest;
+use crate::base::{Blame, Error, Kind, Stage};
 use crate::http::excerpt::excerpt;
-use crate::http::{Fields, proxy_status, status};
+use crate::http::{Fields, TunnelRequest, proxy_status, status};
 use std::time::Duration;
 
 /// Octets of the body that are looked at.
 pub const BODY: usize = 8 * 1024;
 /// How long the body is waited for.
 pub const PATIENCE: Duration = Duration::from_millis(500);
+
+/// What to do about somebody on the way who gathers requests or answers.
+const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: proxy_request_buffering off; \
+                        proxy_buffering off; proxy_http_version 1.1), or use another --via";
+
+/// How long an answer has for coming once its request has ended, at most.
+pub const LAST_QUESTION: Duration = Duration::from_secs(1);
+/// How long the greeting may take to follow the answer's head.
+pub const GREETING_PATIENCE: Duration = Duration::from_secs(3);
+
+/// A POST was answered only after its content had ended.
+pub fn request_buffered(status: u16) -> Error {
+    let cause = format!(
+        "POST was answered ({status}) only when its content had ended: something on the way holds \
+         the request back until it is whole"
+    );
+    unsupported(cause).hint(BUFFERED)
+}
+
+/// The greeting that the answer's head announced did not come.
+pub fn answer_buffered() -> Error {
+    let cause = "the answer's head came and its content did not: something on the way holds the \
+                 answer back";
+    unsupported(cause.into()).hint(BUFFERED)
+}
+
+/// The tunnel broke before its greeting.
+pub fn broken_greeting(error: &std::io::Error) -> Error {
+    let cause = format!("the tunnel broke before it had begun: {error}");
+    Error::new(Kind::Reset, Stage::Request, Blame::Proxy, cause)
+}
+
+/// Something else came instead of the greeting.
+pub fn wrong_greeting() -> Error {
+    unsupported("the tunnel does not begin as its terminator said".into())
+}
+
+/// A successful answer to POST that is no tunnel.
+pub fn not_a_tunnel(status: u16, why: &str, body: &[u8], fields: &Fields) -> Error {
+    let html = fields
+        .text("content-type")
+        .is_some_and(|t| t.contains("html"));
+    unsupported(format!("POST was answered with {status}, but {why}"))
+        .answer(Answer {
+            status,
+            token: None,
+            body: excerpt(body, html),
+        })
+        .hint("check that 'tuncat serve', or Envoy, answers POST there, and see --path")
+}
+
+fn unsupported(cause: String) -> Error {
+    Error::new(Kind::Unsupported, Stage::Request, Blame::Proxy, cause)
+}
 
 /// The head of a final answer other than 2xx, of any version.
 pub struct Head {
@@ -22,13 +75,13 @@ pub struct Head {
 }
 
 /// The error for such an answer. `body` is the beginning of its content.
-pub fn error(head: &Head, body: &[u8], request: &ConnectRequest) -> Error {
+pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
     let html = head
         .fields
         .text("content-type")
         .is_some_and(|t| t.contains("html"));
     let token = token(head);
-    let (kind, blame) = status::meaning(head.status, token.as_deref());
+    let (kind, blame) = status::meaning(head.status, token.as_deref(), request.is_post());
     let reason = match head.reason.is_empty() {
         true => status::reason(head.status).into(),
         false => escape(&head.reason, 60),
@@ -53,8 +106,8 @@ fn token(head: &Head) -> Option<String> {
     Some(escape(word.as_bytes(), 60))
 }
 
-fn hint(kind: Kind, head: &Head, request: &ConnectRequest) -> String {
-    let target = &request.authority;
+fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> String {
+    let target = &request.target;
     match (kind, head.status) {
         (Kind::ProxyAuth, _) => auth_hint(head, request.authorization.is_some()),
         (_, 300..400) => match head.fields.get("location") {
@@ -71,6 +124,13 @@ fn hint(kind: Kind, head: &Head, request: &ConnectRequest) -> String {
             "the proxy's rules do not let you reach {target}; many allow port 443 only, so try \
              that or ask for it"
         ),
+        (Kind::Unsupported, 408 | 411 | 413) if request.is_post() => BUFFERED.into(),
+        (Kind::Unsupported, 505) if request.is_post() => {
+            "what is on the way must speak HTTP/1.1 (nginx: proxy_http_version 1.1)".into()
+        }
+        (Kind::Unsupported, _) if request.is_post() => {
+            "check that 'tuncat serve', or Envoy, answers POST there, and see --path".into()
+        }
         (Kind::Unsupported, _) => "check that this is a forward proxy that allows CONNECT".into(),
         (Kind::RateLimited, _) => match head.fields.text("retry-after") {
             Some(after) => format!("try again after {}", escape(after.as_bytes(), 40)),

@@ -2,9 +2,11 @@
 
 use crate::carrier::Carrier;
 use crate::dial::resolve::Pinned;
+use crate::http::post::Template;
 use crate::tls::Pin;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The way to the target.
@@ -22,11 +24,20 @@ pub struct ProxyOptions {
     #[arg(short = 'x', long = "proxy", value_name = "URL")]
     pub proxy: Vec<String>,
 
-    /// Carriers to use with the (last) proxy, in order of preference: h2, h1
+    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post
     ///
-    /// Over TLS the proxy chooses among them (h2,h1 if not given); in the clear the first one is used (h1 if not given).
+    /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer. The next one is tried
+    /// where the proxy says that it does not do the one before. Over TLS the proxy chooses the HTTP version. If not given: h2,h1 over
+    /// TLS, h1 in the clear.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
-    pub via: Vec<Carrier>,
+    pub via: Vec<Via>,
+
+    /// Path of POST tunnels at the (last) proxy
+    ///
+    /// {host} and {port} stand for the target; in a path without them the authority of the request names it, as Envoy does it. If not given:
+    /// /.well-known/masque/tcp/{host}/{port}/
+    #[arg(long, value_name = "TEMPLATE")]
+    pub path: Option<Template>,
 
     /// Use no proxy, whatever the environment says
     #[arg(long, conflicts_with = "proxy")]
@@ -78,6 +89,21 @@ pub struct ProxyOptions {
     /// Address to use for a host and port instead of asking the resolver
     #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]")]
     pub resolve: Vec<Pinned>,
+}
+
+/// One word of `--via`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Via(pub Vec<Carrier>);
+
+impl FromStr for Via {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Via, String> {
+        match text {
+            "post" => Ok(Via(vec![Carrier::H2Post, Carrier::H1Post])),
+            _ => Ok(Via(vec![text.parse()?])),
+        }
+    }
 }
 
 /// What is told, and how.

@@ -1,5 +1,6 @@
 //! `tuncat listen`.
 
+use crate::base::defaults::CONNECTIONS;
 use crate::cli::common::parse_duration;
 use crate::cli::{Output, ProxyOptions};
 use clap::Args;
@@ -22,6 +23,17 @@ pub struct Listen {
     #[command(flatten)]
     pub proxy: ProxyOptions,
 
+    /// Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub warm: usize,
+
+    /// Sessions with an HTTP/2 proxy at the same time, at most
+    ///
+    /// Tunnels share a session up to the number that the proxy takes; then another one is opened, or at this limit they wait.
+    #[arg(long, value_name = "N", default_value_t = CONNECTIONS,
+          value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..))]
+    pub connections: usize,
+
     /// End a tunnel after this much silence both ways; off by default
     #[arg(short = 'i', long, value_name = "TIME", value_parser = parse_duration)]
     pub idle_timeout: Option<Duration>,
@@ -37,4 +49,4 @@ pub struct Listen {
 const EXAMPLES: &str = "\
 Examples:
   tuncat listen -x http://proxy:3128 -L 2222:host.example:22
-  tuncat listen -x https://proxy -L 8080:a.example:80 -L unix:/tmp/b.sock:b.example:5432";
+  tuncat listen -x https://proxy --warm 1 -L 8080:a.example:80 -L unix:/tmp/b.sock:b.example:5432";

@@ -6,7 +6,7 @@ mod generate;
 mod listen;
 mod serve;
 
-pub use common::{Output, ProxyOptions};
+pub use common::{Output, ProxyOptions, Via};
 pub use connect::Connect;
 pub use generate::{Generate, What};
 pub use listen::Listen;
@@ -14,8 +14,8 @@ pub use serve::Serve;
 
 use clap::{Parser, Subcommand};
 
-/// A netcat for HTTP tunnels: carries raw TCP inside HTTP CONNECT, through the proxies people
-/// really have.
+/// A netcat for HTTP tunnels: carries raw TCP inside HTTP CONNECT or POST, through the proxies
+/// people really have.
 #[derive(Debug, Parser)]
 #[command(
     name = "tuncat",
@@ -58,7 +58,7 @@ Exit codes (curl's numbers where the meaning is the same):
   60   the certificate is not trusted
   67   proxy authentication failed (407)
   101  refused by the proxy (403, 3xx and every status not named here)
-  102  method not supported by the proxy (400, 405, 426, 501)
+  102  method or carrier not supported by the proxy (400, 405, 426, 501; 404 and others to POST)
   103  the proxy could not reach the target (502, 503, 504)
   104  rate limited (429)
   105  the answer is not HTTP

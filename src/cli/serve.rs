@@ -1,6 +1,7 @@
 //! `tuncat serve`.
 
 use crate::accept::Address;
+use crate::base::Target;
 use crate::base::defaults::SERVE_ADDRESS;
 use crate::cli::Output;
 use crate::cli::common::parse_duration;
@@ -13,7 +14,8 @@ use std::time::Duration;
 
 /// Run a small terminating proxy
 ///
-/// Answers CONNECT on HTTP/1.1. On a loopback address it serves this machine and reaches public and loopback addresses; on any other it
+/// Answers CONNECT and POST, on HTTP/1.1 and HTTP/2. A POST names its target by the path /.well-known/masque/tcp/{host}/{port}/, else by
+/// its authority. On a loopback address it serves this machine and reaches public and loopback addresses; on any other it
 /// asks for users or client addresses and reaches port 443 of public addresses. --allow rules replace these defaults, --deny rules
 /// win over them.
 #[derive(Debug, Args)]
@@ -55,6 +57,10 @@ pub struct Serve {
     #[arg(long, value_name = "RULE")]
     pub deny: Vec<Rule>,
 
+    /// Where every POST tunnel ends, whatever the request says; the rules hold for it too
+    #[arg(long, value_name = "TARGET", value_parser = Target::parse)]
+    pub forward: Option<Target>,
+
     /// Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback
     #[arg(long)]
     pub allow_builtin: bool,
@@ -80,4 +86,5 @@ Private, loopback, link-local and other special addresses need a rule for just s
 
 Examples:
   tuncat serve
+  tuncat serve --forward localhost:22
   tuncat serve -l '*:8443' --self-signed --auth-file users --allow '*:22,443'";

@@ -6,6 +6,7 @@ use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
 use crate::carrier::Carrier;
 use crate::dial::{Hop, Network, TargetDialer};
+use crate::http::post::Template;
 use crate::policy::{Baseline, Clients, Policy};
 use crate::tls::{ClientTls, Identity};
 use base64::Engine;
@@ -17,7 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
 /// pinned, and with a password that nobody else on this machine has.
-pub async fn start() -> Result<(Hop, Server)> {
+pub async fn start(via: Vec<Carrier>) -> Result<(Hop, Server)> {
     let credentials = credentials()?;
     let identity = Identity::self_signed().map_err(Error::internal)?;
     let pin = identity.pin().map_err(Error::internal)?;
@@ -28,6 +29,7 @@ pub async fn start() -> Result<(Hop, Server)> {
         return Err(Error::internal("the embedded proxy has no TCP address"));
     };
     let terminator = Arc::new(Terminator {
+        forward: None,
         tls: Some(TlsAcceptor::from(config)),
         users: Some(Arc::new(
             Users::new([credentials.clone()]).map_err(Error::internal)?,
@@ -47,7 +49,6 @@ pub async fn start() -> Result<(Hop, Server)> {
     let server = Server::start(vec![(listener, terminator)], Terminator::handle);
     let tls = ClientTls {
         pins: vec![pin],
-        alpn: vec![Carrier::H2.alpn()],
         ..ClientTls::default()
     };
     let hop = Hop {
@@ -60,7 +61,8 @@ pub async fn start() -> Result<(Hop, Server)> {
         tls: Some(tls.config().map_err(Error::internal)?),
         authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
         fields: Vec::new(),
-        via: vec![Carrier::H2],
+        via,
+        path: Template::default(),
     };
     Ok((hop, server))
 }

@@ -17,6 +17,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
+/// After a session could not be opened the next attempt comes so much later, and doubles up to the
+/// second value.
+const AGAIN: Duration = Duration::from_secs(1);
+const AGAIN_LATEST: Duration = Duration::from_secs(60);
+
 /// What the connections of one local end need.
 struct Forwarding {
     dialer: Arc<Dialer>,
@@ -31,7 +36,8 @@ pub fn run(args: &Listen) -> Result<()> {
     for text in &args.local {
         let forward =
             Forward::parse(text).map_err(|why| Error::usage(format!("-L {text}: {why}")))?;
-        let plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
+        let mut plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
+        plan.connections = args.connections;
         plans.push((forward, plan));
     }
     for (n, (_, plan)) in plans.iter_mut().enumerate() {
@@ -62,6 +68,9 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
                     dialer = route::dialer(&plan) => Arc::new(dialer?.0),
                     number = signals.next() => return Err(serve::ended_by(number)),
                 };
+                for _ in 0..args.warm {
+                    tokio::spawn(keep_warm(dialer.clone()));
+                }
                 dialers.push((plan, dialer.clone()));
                 dialer
             }
@@ -78,6 +87,27 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
     }
     let server = Server::start(listeners, handle);
     serve::run_until_signal(server, signals, args.drain).await
+}
+
+/// Keeps one session open, for tunnels to come.
+async fn keep_warm(dialer: Arc<Dialer>) {
+    let mut pause = AGAIN;
+    loop {
+        match dialer.warm_up().await {
+            Ok(Some((mut session, setup))) => {
+                tracing::info!("a session is open in {setup}");
+                pause = AGAIN;
+                session.over().await;
+                tracing::info!("a warm session is over");
+            }
+            Ok(None) => return report::warning("--warm: this way has no sessions to keep open"),
+            Err(error) => {
+                report::warning(&format!("--warm: {error}"));
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(AGAIN_LATEST);
+            }
+        }
+    }
 }
 
 /// One connection: opens its tunnel and leaves it to a task of its own, so that an idle tunnel does

@@ -5,11 +5,13 @@ use crate::accept::Server;
 use crate::auth::basic;
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
 use crate::cmd::{argv, embedded};
-use crate::dial::{Dialer, Hop, Sessions};
+use crate::dial::{Dialer, Hop};
 use crate::plan::{Password, Route, RoutePlan};
-use crate::tls::ClientTls;
 use crate::ui::prompt;
+use rustls::ClientConfig;
+use rustls::client::Resumption;
 use std::path::Path;
+use std::sync::Arc;
 
 /// A route as it was taken.
 pub struct Way {
@@ -42,7 +44,7 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
     let hops = match &plan.route {
         Route::Direct => Vec::new(),
         Route::Embedded => {
-            let (hop, server) = embedded::start().await?;
+            let (hop, server) = embedded::start(plan.via[0].clone()).await?;
             way.words = vec!["embedded:".into()];
             way.embedded = Some(server);
             vec![hop]
@@ -53,36 +55,33 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
         }
     };
     tracing::info!("route: {}, by {}", way.words.join(", "), plan.why);
-    let dialer = Dialer {
+    let dialer = Dialer::new(
         hops,
-        network: plan.network.clone(),
-        connect_timeout: plan.connect_timeout,
-        sessions: Sessions::default(),
-    };
+        plan.network.clone(),
+        plan.connect_timeout,
+        plan.connections,
+    );
     Ok((dialer, way))
 }
 
 async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
     let mut hops = Vec::new();
+    // The roots are read once, and only where there is TLS.
+    let mut tls = None;
     for (n, (proxy, password)) in proxies.iter().zip(&plan.passwords).enumerate() {
-        let via = plan.via[n].clone();
-        let tls = match proxy.scheme {
-            Scheme::Https => Some(ClientTls {
-                alpn: via.iter().map(|c| c.alpn()).collect(),
-                ..plan.tls.clone()
-            }),
-            Scheme::Http | Scheme::H2c => None,
-        };
-        let tls = tls
-            .map(|tls| tls.config())
-            .transpose()
-            .map_err(Error::usage)?;
+        if proxy.scheme == Scheme::Https && tls.is_none() {
+            tls = Some(plan.tls.config().map_err(Error::usage)?);
+        }
         let credentials = credentials(password, proxy).await?;
         let authorization = credentials.as_ref().map(basic::authorization).transpose();
         hops.push(Hop {
             proxy: proxy.clone(),
-            tls,
-            via,
+            tls: match (&tls, proxy.scheme) {
+                (Some(tls), Scheme::Https) => Some(own_tickets(tls)),
+                _ => None,
+            },
+            via: plan.via[n].clone(),
+            path: plan.path.clone(),
             authorization: authorization.map_err(Error::usage)?,
             fields: if n == 0 {
                 plan.fields.clone()
@@ -92,6 +91,14 @@ async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
         });
     }
     Ok(hops)
+}
+
+/// The same settings with a ticket store of its own: what one server gave is nothing to another, even
+/// where they share a name.
+fn own_tickets(tls: &ClientConfig) -> Arc<ClientConfig> {
+    let mut tls = tls.clone();
+    tls.resumption = Resumption::default();
+    Arc::new(tls)
 }
 
 async fn credentials(password: &Password, proxy: &Proxy) -> Result<Option<Credentials>> {

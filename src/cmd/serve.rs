@@ -49,6 +49,7 @@ async fn serve(
     for address in &args.listen {
         let listener = bind(address).await?;
         let terminator = Terminator {
+            forward: args.forward.clone(),
             tls: tls.as_ref().map(|(acceptor, _)| acceptor.clone()),
             users: users.clone(),
             clients: clients.clone(),

@@ -1,5 +1,6 @@
 //! From hops to a tunnel: resolve, race addresses, TCP, TLS, then each hop's carrier in turn.
 
+mod ladder;
 mod race;
 pub mod resolve;
 mod sessions;
@@ -8,14 +9,17 @@ mod tls;
 mod way;
 
 pub use resolve::{Family, Network};
-pub use sessions::Sessions;
 pub use target::TargetDialer;
 
 use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Stage, Target};
+pub use crate::carrier::h2::client::Session;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
+use crate::http::post::Template;
 use crate::wire::{BoxWire, Deadline};
+use ladder::Ladder;
 use rustls::ClientConfig;
+use sessions::Sessions;
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -26,15 +30,16 @@ use way::{OnWay, Way};
 #[derive(Clone)]
 pub struct Hop {
     pub proxy: Proxy,
-    /// There for `https` proxies.
+    /// There for `https` proxies. Each handshake adds the protocols it offers (ALPN).
     pub tls: Option<Arc<ClientConfig>>,
-    /// `Proxy-Authorization`; goes to this hop only.
+    /// Credentials; they go to this hop only.
     pub authorization: Option<Secret>,
     /// The user's own fields; go to this hop only.
     pub fields: Vec<Field>,
-    /// Carriers in order of preference, never empty. In the clear the first one is used, over TLS
-    /// the proxy chooses among them.
+    /// Carriers in order of preference, never empty. Over TLS the proxy chooses among their versions.
     pub via: Vec<Carrier>,
+    /// Where the hop has its POST tunnels.
+    pub path: Template,
 }
 
 /// Opens tunnels along one route.
@@ -44,8 +49,9 @@ pub struct Dialer {
     pub network: Network,
     /// For everything until a tunnel is open; zero for no limit.
     pub connect_timeout: Duration,
-    /// Tunnels share a session with the last hop where its carrier has sessions.
-    pub sessions: Sessions,
+    /// With the last hop, where its carrier has them.
+    sessions: Sessions,
+    ladder: Ladder,
 }
 
 /// An open tunnel.
@@ -91,15 +97,44 @@ impl fmt::Display for Setup {
 }
 
 impl Dialer {
-    /// Opens a tunnel to `target`. One deadline covers all of it.
-    pub async fn open(&self, target: &Target) -> Result<Tunnel> {
-        let deadline = Deadline::after(self.connect_timeout);
-        let mut way = Way {
+    /// `connections` is how many sessions there may be with the last hop at the same time.
+    pub fn new(
+        hops: Vec<Hop>,
+        network: Network,
+        connect_timeout: Duration,
+        connections: usize,
+    ) -> Self {
+        Dialer {
+            hops,
+            network,
+            connect_timeout,
+            sessions: Sessions::new(connections),
+            ladder: Ladder::default(),
+        }
+    }
+
+    /// Opens a session with the last hop for tunnels to come; nothing where it has none. How long that
+    /// took is told too.
+    pub async fn warm_up(&self) -> Result<Option<(Session, Setup)>> {
+        let mut way = self.way();
+        match self.hops.is_empty() {
+            true => Ok(None),
+            false => Ok(way.warm_up().await?.map(|session| (session, way.setup))),
+        }
+    }
+
+    fn way(&self) -> Way<'_> {
+        Way {
             dialer: self,
-            deadline,
+            deadline: Deadline::after(self.connect_timeout),
             setup: Setup::default(),
             peer: None,
-        };
+        }
+    }
+
+    /// Opens a tunnel to `target`. One deadline covers all of it.
+    pub async fn open(&self, target: &Target) -> Result<Tunnel> {
+        let mut way = self.way();
         let opened = match self.hops.is_empty() {
             true => OnWay {
                 wire: way.direct(target).await?,

@@ -1,10 +1,11 @@
 //! One attempt to reach a target: resolve, connect, then hop by hop.
 
 use crate::base::{Blame, Error, Host, Kind, Result, Scheme, Stage, Target};
-use crate::carrier::{Carrier, HalfClose, Opened, h1, h2};
-use crate::dial::sessions::Known;
+use crate::carrier::h2::client::{Session, Slot, Why};
+use crate::carrier::{Carrier, HalfClose, Opened, Version, h1};
+use crate::dial::sessions::{Known, Turn};
 use crate::dial::{Dialer, Setup, race, tls};
-use crate::http::connect::ConnectRequest;
+use crate::http::{TunnelRequest, request};
 use crate::wire::{BoxWire, Deadline, Socket};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -39,61 +40,123 @@ impl Way<'_> {
         }
     }
 
-    /// Through a session where there can be one; a request that was certainly not processed goes out
-    /// once more.
+    /// The carriers of the last hop are tried in order, until one is possible there. What the proxy
+    /// refuses for another reason is its answer.
     pub async fn through_proxies(&mut self, target: &Target) -> Result<OnWay> {
         let last = self.dialer.hops.len() - 1;
-        let authority = target.authority();
-        if !self
-            .dialer
-            .sessions
-            .worth_waiting_for(&self.dialer.hops[last])
-        {
-            let at = self.reach(last).await?;
-            return self.open_at(last, at, authority).await;
+        let mut left = self.dialer.ladder.order(&self.dialer.hops[last].via);
+        loop {
+            let tried = match self.through(last, target, &left).await {
+                Ok(opened) => {
+                    self.dialer.ladder.won(opened.carrier);
+                    return Ok(opened);
+                }
+                Err(not) => not,
+            };
+            let carrier = tried.carrier.filter(|_| left.len() > 1);
+            let Some(carrier) = carrier.filter(|c| c.is_impossible(&tried.error)) else {
+                return Err(tried.error);
+            };
+            left.retain(|c| *c != carrier);
+            tracing::info!(
+                "{carrier} is not possible ({}), next: {}",
+                tried.error,
+                left[0]
+            );
         }
-        let opened = match self.in_session(last, &authority).await {
-            Err(Refused { again: true, .. }) => self.in_session(last, &authority).await,
-            done => done,
-        };
-        opened.map_err(|refused| refused.error)
     }
 
-    /// In the session that is there, or in a new one. One is made at a time: whoever comes meanwhile
-    /// waits for it rather than making another.
-    async fn in_session(&mut self, last: usize, authority: &str) -> Result<OnWay, Refused> {
-        let slot = &self.dialer.sessions;
-        let held = self.deadline.run(slot.lock()).await;
-        let late = |_| self.name(last, self.dialer.timeout(Stage::Request));
-        let mut held = held.map_err(late)?;
-        let known = match held.usable() {
-            Some(known) => known,
-            None => {
-                let at = self.reach(last).await?;
-                if at.carrier == Carrier::H1 {
-                    slot.no_sessions();
-                    drop(held);
-                    return Ok(self.open_at(last, at, authority.into()).await?);
-                }
-                let known = Known {
-                    session: self.begin(last, at.wire).await?,
-                    half_close: at.half_close,
-                    peer: self.peer,
-                };
-                held.remember(known.clone());
-                known
-            }
-        };
-        drop(held);
-        let opened = self.ask(last, &known, authority.into()).await;
-        if let Err(Refused { again: true, .. }) = opened {
-            slot.lock().await.forget(&known);
+    /// One carrier out of `left`: in a session where there can be one. A request that was certainly not
+    /// processed goes out once more.
+    async fn through(
+        &mut self,
+        last: usize,
+        target: &Target,
+        left: &[Carrier],
+    ) -> Result<OnWay, NotOpened> {
+        if !self.sessions_possible(last, left) {
+            let at = self.reach(last, left).await?;
+            return self.open_at(last, at, left, target).await;
         }
-        opened
+        match self.in_session(last, target, left, None).await {
+            Err(NotOpened {
+                again: Some(session),
+                ..
+            }) => self.in_session(last, target, left, Some(&session)).await,
+            done => done,
+        }
+    }
+
+    /// Over TLS it shows only after the handshake.
+    fn sessions_possible(&self, last: usize, left: &[Carrier]) -> bool {
+        let wanted = |c: &Carrier| c.version() == Version::Http2;
+        match self.dialer.hops[last].proxy.scheme {
+            Scheme::Https => left.iter().any(wanted) && self.dialer.sessions.are_possible(),
+            Scheme::Http | Scheme::H2c => left.first().is_some_and(wanted),
+        }
+    }
+
+    /// In a session that is there, other than `not`, or in a new one.
+    async fn in_session(
+        &mut self,
+        last: usize,
+        target: &Target,
+        left: &[Carrier],
+        not: Option<&Session>,
+    ) -> Result<OnWay, NotOpened> {
+        let sessions = &self.dialer.sessions;
+        let turn = self.deadline.run(sessions.turn(not)).await;
+        let turn = turn.map_err(|_| self.name(last, self.dialer.timeout(Stage::Request)));
+        let (known, slot) = match turn? {
+            Turn::Use(known, slot) => (known, slot),
+            Turn::Make(making) => match self.new_session(last, left).await? {
+                Ok(known) => {
+                    let slot = known.session.reserve();
+                    making.done(known.clone());
+                    (known, slot)
+                }
+                Err(at) => {
+                    sessions.are_impossible();
+                    drop(making);
+                    return self.open_at(last, at, left, target).await;
+                }
+            },
+        };
+        self.ask(last, known, slot, left, target).await
+    }
+
+    /// A session with hop `n`, or the connection to it where it chose a version without.
+    async fn new_session(
+        &mut self,
+        n: usize,
+        offer: &[Carrier],
+    ) -> Result<std::result::Result<Known, OnHop>> {
+        let at = self.reach(n, offer).await?;
+        if at.version == Version::Http1 {
+            return Ok(Err(at));
+        }
+        self.begin(n, at).await.map(Ok)
+    }
+
+    /// Opens one more session with the last hop, for tunnels to come; whether it has any.
+    pub async fn warm_up(&mut self) -> Result<Option<Session>> {
+        let last = self.dialer.hops.len() - 1;
+        let via = self.dialer.ladder.order(&self.dialer.hops[last].via);
+        if !self.sessions_possible(last, &via) {
+            return Ok(None);
+        }
+        let making = self.dialer.sessions.make().await;
+        let Ok(known) = self.new_session(last, &via).await? else {
+            self.dialer.sessions.are_impossible();
+            return Ok(None);
+        };
+        let session = known.session.clone();
+        making.done(known);
+        Ok(Some(session))
     }
 
     /// The fold: each hop's target is the next hop. Gives the connection to hop `n`, TLS included.
-    async fn reach(&mut self, n: usize) -> Result<OnHop> {
+    async fn reach(&mut self, n: usize, offer: &[Carrier]) -> Result<OnHop> {
         let first = &self.dialer.hops[0].proxy;
         let label = format!("proxy {first}");
         let mut wire: BoxWire = Box::new(
@@ -103,112 +166,154 @@ impl Way<'_> {
         let mut half_close = HalfClose::Kept;
         for hop in 0..n {
             let next = &self.dialer.hops[hop + 1].proxy;
-            let authority = format!("{}:{}", next.host, next.port);
-            let (secured, carrier) = self.secure(hop, wire).await?;
-            let at = OnHop {
-                wire: secured,
-                half_close,
-                carrier,
+            let target = Target::Tcp {
+                host: next.host.clone(),
+                port: next.port,
             };
-            let opened = self.open_at(hop, at, authority).await?;
+            let via = &self.dialer.hops[hop].via;
+            let (wire_to_hop, version) = self.secure(hop, wire, via).await?;
+            let at = OnHop {
+                wire: wire_to_hop,
+                half_close,
+                version,
+            };
+            let opened = self.open_at(hop, at, via, &target).await;
+            let opened = opened.map_err(|not| not.error)?;
             wire = opened.wire;
             half_close = opened.half_close;
         }
-        let (wire, carrier) = self.secure(n, wire).await?;
+        let (wire, version) = self.secure(n, wire, offer).await?;
         Ok(OnHop {
             wire,
             half_close,
-            carrier,
+            version,
         })
     }
 
-    /// TLS with hop `n` where it wants that, and the carrier it is then spoken to with.
-    async fn secure(&mut self, n: usize, wire: BoxWire) -> Result<(BoxWire, Carrier)> {
+    /// TLS with hop `n` where it wants that, and the version it is then spoken to with, which is that
+    /// of one of `offer`.
+    async fn secure(
+        &mut self,
+        n: usize,
+        wire: BoxWire,
+        offer: &[Carrier],
+    ) -> Result<(BoxWire, Version)> {
         let hop = &self.dialer.hops[n];
         let named = |e: Error| self.name(n, e);
-        let first = hop.via.first().copied();
+        let first = offer.first().copied();
         let first = first.ok_or_else(|| Error::internal("no carrier"))?;
         if hop.proxy.scheme != Scheme::Https {
-            return Ok((wire, first));
+            return Ok((wire, first.version()));
         }
         let config = hop.tls.clone();
         let config = config.ok_or_else(|| Error::internal("no TLS settings"))?;
         let started = Instant::now();
-        let done = self
-            .deadline
-            .run(tls::handshake(wire, &hop.proxy.host, config))
-            .await;
+        let handshake = tls::handshake(wire, &hop.proxy.host, config, offer);
+        let done = self.deadline.run(handshake).await;
         let done = done.map_err(|_| named(self.dialer.timeout(Stage::Tls)))?;
-        let (wire, protocol) = done.map_err(named)?;
-        let agreed = match &protocol {
-            // A server that knows no ALPN speaks HTTP/1.1.
-            None => Some(Carrier::H1),
-            Some(protocol) => [Carrier::H1, Carrier::H2]
-                .into_iter()
-                .find(|c| c.alpn().as_bytes() == protocol.as_slice()),
-        };
-        let carrier = agreed.filter(|c| hop.via.contains(c)).ok_or_else(|| {
-            let cause = "the proxy did not agree to any protocol that was offered";
-            named(Error::new(Kind::TlsHandshake, Stage::Tls, Blame::Proxy, cause).hint("see --via"))
-        })?;
+        let (wire, version) = done.map_err(named)?;
         self.setup.tls += started.elapsed();
-        Ok((wire, carrier))
+        Ok((wire, version))
     }
 
-    async fn open_at(&mut self, n: usize, at: OnHop, authority: String) -> Result<OnWay> {
-        if at.carrier == Carrier::H2 {
-            let session = self.begin(n, at.wire).await?;
-            let known = Known {
-                session,
-                half_close: at.half_close,
-                peer: self.peer,
-            };
-            return self.ask(n, &known, authority).await.map_err(|r| r.error);
+    /// Asks hop `n`, over a connection to it, for a tunnel with the first of `via` that the version
+    /// allows.
+    async fn open_at(
+        &mut self,
+        n: usize,
+        at: OnHop,
+        via: &[Carrier],
+        target: &Target,
+    ) -> Result<OnWay, NotOpened> {
+        if at.version == Version::Http2 {
+            let known = self.begin(n, at).await?;
+            let slot = known.session.reserve();
+            return self.ask(n, known, slot, via, target).await;
         }
-        let request = self.request(n, authority);
+        let carrier = first_of(via, Version::Http1)?;
+        let request = self.request(n, carrier, target);
         let started = Instant::now();
-        let opened = self.deadline.run(h1::client::open(at.wire, &request)).await;
+        let opening = h1::client::open(at.wire, &request, self.deadline);
+        let opened = self.deadline.run(opening).await;
         let opened = opened
             .map_err(|_| self.dialer.timeout(Stage::Request))
             .flatten();
-        let opened = opened.map_err(|e| self.name(n, e))?;
         self.setup.request += started.elapsed();
-        Ok(OnWay::new(opened, at.half_close, Carrier::H1))
+        match opened {
+            Ok(opened) => Ok(OnWay::new(opened, at.half_close, carrier)),
+            Err(error) => Err(NotOpened {
+                error: self.name(n, error),
+                carrier: Some(carrier),
+                again: None,
+            }),
+        }
     }
 
-    async fn begin(&mut self, n: usize, wire: BoxWire) -> Result<h2::client::Session> {
+    async fn begin(&mut self, n: usize, at: OnHop) -> Result<Known> {
         let started = Instant::now();
-        let begun = self.deadline.run(h2::client::Session::begin(wire)).await;
+        let beginning = Session::begin(at.wire, self.dialer.sessions.changed());
+        let begun = self.deadline.run(beginning).await;
         let begun = begun
             .map_err(|_| self.dialer.timeout(Stage::Request))
             .flatten();
         self.setup.request += started.elapsed();
-        begun.map_err(|e| self.name(n, e))
+        Ok(Known {
+            session: begun.map_err(|e| self.name(n, e))?,
+            half_close: at.half_close,
+            peer: self.peer,
+        })
     }
 
-    async fn ask(&mut self, n: usize, known: &Known, authority: String) -> Result<OnWay, Refused> {
-        let request = self.request(n, authority);
+    /// Asks for a tunnel in a session with hop `n`.
+    async fn ask(
+        &mut self,
+        n: usize,
+        known: Known,
+        slot: Slot,
+        via: &[Carrier],
+        target: &Target,
+    ) -> Result<OnWay, NotOpened> {
+        let carrier = first_of(via, Version::Http2)?;
+        let request = self.request(n, carrier, target);
         let started = Instant::now();
         self.peer = known.peer;
-        let opened = match self.deadline.run(known.session.open(&request)).await {
-            Ok(opened) => opened,
-            Err(_) => Err(h2::client::NotOpened {
-                error: self.dialer.timeout(Stage::Request),
-                again: false,
-            }),
-        };
-        let opened = opened.map_err(|not| Refused {
-            error: self.name(n, not.error),
-            again: not.again,
-        })?;
+        let opening = known.session.open(&request, slot, self.deadline);
+        let opened = self.deadline.run(opening).await;
         self.setup.request += started.elapsed();
-        Ok(OnWay::new(opened, known.half_close, Carrier::H2))
+        let (error, why) = match opened {
+            Ok(Ok(opened)) => return Ok(OnWay::new(opened, known.half_close, carrier)),
+            Ok(Err(not)) => (not.error, not.why),
+            Err(_) => (self.dialer.timeout(Stage::Request), Why::Other),
+        };
+        if why == Why::SessionEnds {
+            self.dialer.sessions.forget(&known.session);
+        }
+        Err(NotOpened {
+            error: self.name(n, error),
+            carrier: Some(carrier),
+            again: (why != Why::Other).then_some(known.session),
+        })
     }
 
-    fn request(&self, n: usize, authority: String) -> ConnectRequest {
+    fn request(&self, n: usize, carrier: Carrier, target: &Target) -> TunnelRequest {
         let hop = &self.dialer.hops[n];
-        ConnectRequest {
-            authority,
+        let method = match carrier.is_post() {
+            false => request::Method::Connect,
+            true => request::Method::Post {
+                authority: match hop.path.names_the_target() {
+                    true => hop.proxy.authority(),
+                    false => target.authority(),
+                },
+                path: hop.path.expand(target),
+                scheme: match hop.proxy.scheme {
+                    Scheme::Https => "https",
+                    Scheme::Http | Scheme::H2c => "http",
+                },
+            },
+        };
+        TunnelRequest {
+            target: target.authority(),
+            method,
             authorization: hop.authorization.clone(),
             fields: hop.fields.clone(),
         }
@@ -251,7 +356,7 @@ impl Way<'_> {
 struct OnHop {
     wire: BoxWire,
     half_close: HalfClose,
-    carrier: Carrier,
+    version: Version,
 }
 
 /// A tunnel as far as it goes.
@@ -263,7 +368,7 @@ pub struct OnWay {
 
 impl OnWay {
     fn new(opened: Opened, before: HalfClose, carrier: Carrier) -> Self {
-        tracing::debug!("{carrier}: {} to CONNECT", opened.status);
+        tracing::debug!("{carrier}: {}", opened.status);
         OnWay {
             wire: opened.wire,
             half_close: before.and(opened.half_close),
@@ -272,20 +377,29 @@ impl OnWay {
     }
 }
 
-/// No tunnel; perhaps in another session.
-struct Refused {
+/// No tunnel.
+struct NotOpened {
     error: Error,
-    again: bool,
+    /// What was asked with.
+    carrier: Option<Carrier>,
+    /// The proxy certainly did not process the request, which went over this session.
+    again: Option<Session>,
 }
 
-impl From<Error> for Refused {
-    /// An error that another attempt would not mend.
+impl From<Error> for NotOpened {
+    /// An error before anything was asked.
     fn from(error: Error) -> Self {
-        Refused {
+        NotOpened {
             error,
-            again: false,
+            carrier: None,
+            again: None,
         }
     }
+}
+
+fn first_of(via: &[Carrier], version: Version) -> Result<Carrier> {
+    let first = via.iter().find(|c| c.version() == version).copied();
+    first.ok_or_else(|| Error::internal("no carrier of that version"))
 }
 
 /// Who a TCP connection goes to.

@@ -1,62 +1,12 @@
-//! The rules of CONNECT (RFC 9110 §9.3.6, RFC 9112 §3.2.3) on HTTP/1.x.
+//! The rules of CONNECT (RFC 9110 §9.3.6, RFC 9112 §3.2.3, RFC 9113 §8.5).
 
 use crate::base::Target;
-use crate::base::defaults::AGENT;
-use crate::http::field::{Field, Fields};
+use crate::http::field::Fields;
 use crate::http::head::RequestHead;
 use crate::http::proxy_status::ProxyError;
 use crate::http::refusal::Refusal;
 
-/// A CONNECT request to send. Nothing in it can break out of its line: the authority comes from a
-/// checked [`Target`], fields from [`Field::parse`].
-#[derive(Clone, Debug)]
-pub struct ConnectRequest {
-    pub authority: String,
-    /// `Proxy-Authorization`, ready to send.
-    pub authorization: Option<crate::base::Secret>,
-    /// The user's own fields. One named like a default field replaces it; an empty one removes it.
-    pub fields: Vec<Field>,
-}
-
-impl ConnectRequest {
-    /// The octets of the request on HTTP/1.1.
-    pub fn to_http1(&self) -> Vec<u8> {
-        let mut out = format!("CONNECT {} HTTP/1.1\r\n", self.authority).into_bytes();
-        let host = ("Host", self.authority.as_bytes());
-        let host = (!self.is_typed("Host")).then_some(host);
-        for (name, value) in host.into_iter().chain(self.fields_to_send()) {
-            out.extend_from_slice(name.as_bytes());
-            out.extend_from_slice(b": ");
-            out.extend_from_slice(value);
-            out.extend_from_slice(b"\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
-        out
-    }
-
-    /// All fields but Host, which only HTTP/1.1 sends by itself.
-    pub fn fields_to_send(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let authorization = self.authorization.as_ref().map(|a| a.expose().as_bytes());
-        let defaults = [
-            ("User-Agent", Some(AGENT.as_bytes())),
-            ("Proxy-Authorization", authorization),
-        ];
-        let defaults = defaults
-            .into_iter()
-            .filter(|(name, _)| !self.is_typed(name));
-        let defaults = defaults.filter_map(|(name, value)| Some((name, value?)));
-        let typed = self.fields.iter().filter(|f| !f.value.is_empty());
-        defaults.chain(typed.map(|f| (f.name.as_str(), f.value.as_slice())))
-    }
-
-    fn is_typed(&self, name: &str) -> bool {
-        self.fields
-            .iter()
-            .any(|f| f.name.eq_ignore_ascii_case(name))
-    }
-}
-
-/// Fields that would change where the request ends; a CONNECT has no content.
+/// Fields that would change where the request ends, which is not for the user to say.
 pub fn is_framing(name: &str) -> bool {
     [
         "content-length",
@@ -69,10 +19,9 @@ pub fn is_framing(name: &str) -> bool {
     .any(|f| name.eq_ignore_ascii_case(f))
 }
 
-/// The target of a request that a terminator received, or the refusal it earns.
+/// The target of a CONNECT that a terminator received, or the refusal it earns.
 pub fn target_of(request: &RequestHead) -> Result<Target, Refusal> {
     let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
-    check_method(&request.method)?;
     let target = Target::from_authority(&request.target).map_err(|why| bad(&why))?;
     check_host(request)?;
     check_no_content(&request.fields)?;
@@ -80,12 +29,7 @@ pub fn target_of(request: &RequestHead) -> Result<Target, Refusal> {
 }
 
 /// The same for HTTP/2 (RFC 9113 §8.5), where `authority` is the pseudo-header field.
-pub fn target_of_http2(
-    method: &str,
-    authority: Option<&str>,
-    fields: &Fields,
-) -> Result<Target, Refusal> {
-    check_method(method)?;
+pub fn target_of_http2(authority: Option<&str>, fields: &Fields) -> Result<Target, Refusal> {
     let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
     let authority = authority.ok_or_else(|| bad("no :authority"))?;
     let target = Target::from_authority(authority).map_err(|why| bad(&why))?;
@@ -94,16 +38,6 @@ pub fn target_of_http2(
         return Err(bad("a CONNECT request has no content"));
     }
     Ok(target)
-}
-
-fn check_method(method: &str) -> Result<(), Refusal> {
-    if method == "CONNECT" {
-        return Ok(());
-    }
-    let details = "this proxy only opens tunnels: use CONNECT";
-    Err(Refusal::new(ProxyError::HttpRequestError, details)
-        .status(405)
-        .field("Allow", "CONNECT"))
 }
 
 /// RFC 9112 §3.2: exactly one Host, equal to the authority. Some clients leave the port out.
@@ -151,28 +85,6 @@ mod tests {
     }
 
     #[test]
-    fn the_request_line_and_the_defaults() {
-        let mut request = ConnectRequest {
-            authority: "[::1]:22".into(),
-            authorization: None,
-            fields: vec![Field::parse("X-A: b").unwrap()],
-        };
-        assert_eq!(
-            request.to_http1(),
-            format!("CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nUser-Agent: {AGENT}\r\nX-A: b\r\n\r\n")
-                .as_bytes()
-        );
-        request.fields = vec![
-            Field::parse("user-agent:").unwrap(),
-            Field::parse("Host: x").unwrap(),
-        ];
-        assert_eq!(
-            request.to_http1(),
-            b"CONNECT [::1]:22 HTTP/1.1\r\nHost: x\r\n\r\n"
-        );
-    }
-
-    #[test]
     fn hosts() {
         assert!(parse("CONNECT h:1 HTTP/1.1\r\nHost: H:1\r\n\r\n").is_ok());
         assert!(parse("CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n").is_ok());
@@ -196,11 +108,5 @@ mod tests {
         assert_eq!(with("Content-Length: 1"), Err(400));
         assert_eq!(with("Content-Length: +0"), Err(400));
         assert_eq!(with("Transfer-Encoding: chunked"), Err(400));
-    }
-
-    #[test]
-    fn other_methods() {
-        assert_eq!(parse("GET http://h/ HTTP/1.1\r\nHost: h\r\n\r\n"), Err(405));
-        assert_eq!(parse("connect h:1 HTTP/1.1\r\nHost: h:1\r\n\r\n"), Err(405));
     }
 }

@@ -21,26 +21,6 @@ pub fn excerpt(body: &[u8], html: bool) -> Option<String> {
     (!line.is_empty()).then_some(line)
 }
 
-/// The content of a chunked body (RFC 9112 §7.1), as far as it is there and well-formed.
-pub fn dechunk(body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    let mut rest = body;
-    while let Some(end) = rest.iter().position(|&b| b == b'\n') {
-        let line = rest[..end].split(|&b| b == b';').next().unwrap_or_default();
-        let size = std::str::from_utf8(line.trim_ascii()).ok();
-        let size = size.and_then(|s| usize::from_str_radix(s, 16).ok());
-        let Some(size) = size.filter(|&s| s > 0) else {
-            break;
-        };
-        let data = &rest[end + 1..];
-        out.extend_from_slice(&data[..size.min(data.len())]);
-        // The chunk's data is followed by CR LF.
-        rest = data.get(size..).unwrap_or_default();
-        rest = rest.strip_prefix(b"\r\n").unwrap_or(rest);
-    }
-    out
-}
-
 /// What is left of HTML without tags, comments and the contents of `script`, `style` and `title`
 /// (error pages repeat their title in the body).
 fn text_of_html(html: &[u8]) -> Vec<u8> {
@@ -101,18 +81,7 @@ fn unescape(text: Vec<u8>) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::{dechunk, excerpt};
-
-    #[test]
-    fn chunks() {
-        assert_eq!(
-            dechunk(b"5;x=y\r\nAcces\r\n8\r\ns denied\r\n0\r\n\r\n"),
-            b"Access denied"
-        );
-        assert_eq!(dechunk(b"ff\r\ncut"), b"cut");
-        assert_eq!(dechunk(b"ffffffffffffffff\r\nx"), b"x");
-        assert_eq!(dechunk(b"zz\r\nx"), b"");
-    }
+    use super::excerpt;
 
     #[test]
     fn what_a_person_reads() {

@@ -9,7 +9,12 @@ pub fn reason(status: u16) -> &'static str {
         403 => "Forbidden",
         405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
+        404 => "Not Found",
         408 => "Request Timeout",
+        411 => "Length Required",
+        413 => "Content Too Large",
+        426 => "Upgrade Required",
+        429 => "Too Many Requests",
         431 => "Request Header Fields Too Large",
         500 => "Internal Server Error",
         501 => "Not Implemented",
@@ -22,8 +27,9 @@ pub fn reason(status: u16) -> &'static str {
 }
 
 /// What kind of failure a final, not successful answer is, and who can mend it. `token` is the
-/// proxy's own error token, more exact than the status where there is one.
-pub fn meaning(status: u16, token: Option<&str>) -> (Kind, Blame) {
+/// proxy's own error token, more exact than the status where there is one; `post` says that the
+/// tunnel was asked for by POST.
+pub fn meaning(status: u16, token: Option<&str>, post: bool) -> (Kind, Blame) {
     match token {
         Some("dns_error" | "dns_timeout" | "destination_not_found") => {
             return (Kind::TargetNotResolved, Blame::Target);
@@ -48,6 +54,9 @@ pub fn meaning(status: u16, token: Option<&str>) -> (Kind, Blame) {
     }
     match status {
         400 | 405 | 426 | 501 => (Kind::Unsupported, Blame::Proxy),
+        // Nobody there who knows POST tunnels, or somebody on the way who wants the whole request
+        // first, with a length, and not for ever.
+        404 | 408 | 411 | 413 | 421 | 505 if post => (Kind::Unsupported, Blame::Proxy),
         // 401 is an origin's, but some proxies (tinyproxy) say it of themselves.
         401 | 407 => (Kind::ProxyAuth, Blame::User),
         429 => (Kind::RateLimited, Blame::Proxy),

@@ -1,11 +1,13 @@
 //! The route to a target: from flags, else from the environment.
 
+use crate::base::defaults::CONNECTIONS;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret, Target};
-use crate::carrier::Carrier;
-use crate::cli::ProxyOptions;
+use crate::carrier::{Carrier, Version};
+use crate::cli::{ProxyOptions, Via};
 use crate::dial::{Family, Network};
 use crate::http::Field;
 use crate::http::connect::is_framing;
+use crate::http::post::Template;
 use crate::plan::Environment;
 use crate::plan::env::Decision;
 use crate::tls::ClientTls;
@@ -49,11 +51,15 @@ pub struct RoutePlan {
     /// What the user should know.
     pub warnings: Vec<String>,
     pub fields: Vec<Field>,
-    /// Carriers for each proxy, in order of preference.
+    /// Carriers for each hop, in order of preference.
     pub via: Vec<Vec<Carrier>>,
+    /// Of POST tunnels.
+    pub path: Template,
     pub tls: ClientTls,
     pub network: Network,
     pub connect_timeout: Duration,
+    /// Sessions with the last proxy, at most.
+    pub connections: usize,
 }
 
 impl RoutePlan {
@@ -84,11 +90,15 @@ impl RoutePlan {
             warnings,
             fields: fields(options)?,
             via: match &route {
-                Route::Proxies(proxies) => via(proxies, &options.via)?,
-                _ => Vec::new(),
+                Route::Proxies(proxies) => {
+                    let schemes = proxies.iter().map(|p| p.scheme);
+                    via(schemes.collect(), &options.via)?
+                }
+                Route::Embedded => via(vec![Scheme::Https], &options.via)?,
+                Route::Direct => Vec::new(),
             },
+            path: options.path.clone().unwrap_or_default(),
             tls: ClientTls {
-                alpn: Vec::new(),
                 pins: options.pin.clone(),
                 insecure: options.insecure,
                 roots: options.cacert.clone(),
@@ -102,6 +112,7 @@ impl RoutePlan {
                 pinned: options.resolve.clone(),
             },
             connect_timeout: options.connect_timeout,
+            connections: CONNECTIONS,
             route,
         })
     }
@@ -192,17 +203,19 @@ fn first_password(
 }
 
 /// `--via` is for the last proxy; the others go the way their schemes say.
-fn via(proxies: &[Proxy], typed: &[Carrier]) -> Result<Vec<Vec<Carrier>>> {
+fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
+    let typed: Vec<Carrier> = typed.iter().flat_map(|via| via.0.clone()).collect();
     let mut all = Vec::new();
-    for (n, proxy) in proxies.iter().enumerate() {
-        let typed = if n + 1 == proxies.len() { typed } else { &[] };
-        all.push(match (proxy.scheme, typed) {
+    for (n, scheme) in hops.iter().enumerate() {
+        let typed = if n + 1 == hops.len() { &typed[..] } else { &[] };
+        all.push(match (scheme, typed) {
             (Scheme::Http, []) => vec![Carrier::H1],
             (Scheme::Https, []) => vec![Carrier::H2, Carrier::H1],
-            (Scheme::H2c, typed) if !typed.is_empty() && typed[0] != Carrier::H2 => {
-                return Err(Error::usage("--via h1 and a proxy with h2c:// contradict"));
+            (Scheme::H2c, []) => vec![Carrier::H2],
+            (Scheme::H2c, typed) if typed.iter().any(|c| c.version() != Version::Http2) => {
+                let cause = "--via h1 or h1-post and a proxy with h2c:// contradict";
+                return Err(Error::usage(cause));
             }
-            (Scheme::H2c, _) => vec![Carrier::H2],
             (_, typed) => typed.to_vec(),
         });
     }
@@ -214,7 +227,7 @@ fn fields(options: &ProxyOptions) -> Result<Vec<Field>> {
     for text in &options.header {
         let field = Field::parse(text).map_err(|why| Error::usage(format!("-H: {why}")))?;
         if is_framing(&field.name) {
-            let cause = format!("-H: {} cannot be set on a CONNECT request", field.name);
+            let cause = format!("-H: {} cannot be set on a request for a tunnel", field.name);
             return Err(Error::usage(cause));
         }
         fields.push(field);

@@ -22,8 +22,6 @@ pub struct ClientTls {
     pub insecure: bool,
     /// PEM files with roots, instead of the system's.
     pub roots: Vec<PathBuf>,
-    /// Protocols to offer, in order of preference.
-    pub alpn: Vec<&'static str>,
 }
 
 impl ClientTls {
@@ -40,13 +38,12 @@ impl ClientTls {
                 .build()
                 .map_err(|e| e.to_string())?
         };
-        let mut config = ClientConfig::builder_with_provider(provider)
+        let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
             .dangerous()
             .with_custom_certificate_verifier(verifier)
             .with_no_client_auth();
-        config.alpn_protocols = self.alpn.iter().map(|p| p.as_bytes().to_vec()).collect();
         Ok(Arc::new(config))
     }
 

@@ -21,6 +21,15 @@ impl Deadline {
         }
     }
 
+    /// A point before this one by a tenth of what is left, but no more than `most`: for a last question
+    /// whose answer is still to come in time.
+    pub fn earlier(self, most: Duration) -> Self {
+        Deadline(self.0.map(|at| {
+            let left = at.saturating_duration_since(Instant::now());
+            at - (left / 10).min(most)
+        }))
+    }
+
     /// What `step` returns, unless the deadline comes first; then `step` is dropped.
     pub async fn run<F: Future>(self, step: F) -> Result<F::Output, Elapsed> {
         match self.0 {

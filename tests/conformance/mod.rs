@@ -79,5 +79,9 @@ rows!(
     h1_end_to_end,
     h1_end_to_end_tls,
     h2_end_to_end,
-    h2_end_to_end_tls
+    h2_end_to_end_tls,
+    h1_post_end_to_end,
+    h1_post_end_to_end_tls,
+    h2_post_end_to_end,
+    h2_post_end_to_end_tls
 );

@@ -11,11 +11,13 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tuncat::accept::{Address, Listener, Server, Terminator};
 use tuncat::base::{Host, Proxy, Scheme, Target};
 use tuncat::carrier::{self, Carrier};
-use tuncat::dial::{Dialer, Hop, Network, Sessions, TargetDialer};
-use tuncat::http::connect::ConnectRequest;
+use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
+use tuncat::http::TunnelRequest;
+use tuncat::http::post::Template;
+use tuncat::http::request::Method;
 use tuncat::policy::{Baseline, Clients, Policy};
 use tuncat::tls::{ClientTls, Identity};
-use tuncat::wire::{BoxWire, Prefixed, Socket};
+use tuncat::wire::{BoxWire, Deadline, Prefixed, Socket};
 
 /// A TCP connection.
 pub fn tcp(start: Start) -> Making {
@@ -66,8 +68,9 @@ pub fn tls(start: Start) -> Making {
 pub fn h1_client(start: Start) -> Making {
     Box::pin(async move {
         let (near, mut far) = sockets().await;
-        let request = ConnectRequest {
-            authority: "target.test:1".into(),
+        let request = TunnelRequest {
+            target: "target.test:1".into(),
+            method: Method::Connect,
             authorization: None,
             fields: Vec::new(),
         };
@@ -82,7 +85,7 @@ pub fn h1_client(start: Start) -> Making {
             answer.extend_from_slice(&start.early);
             far.write_all(&answer).await.expect("answer");
         };
-        let opening = carrier::h1::client::open(near, &request);
+        let opening = carrier::h1::client::open(near, &request, Deadline::after(Duration::ZERO));
         let (opened, ()) = tokio::join!(opening, terminator);
         Pair {
             near: opened.expect("a tunnel").wire,
@@ -111,9 +114,28 @@ pub fn h2_end_to_end_tls(start: Start) -> Making {
     Box::pin(end_to_end(start, true, Carrier::H2))
 }
 
+/// In the content of a POST on HTTP/1.1.
+pub fn h1_post_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, false, Carrier::H1Post))
+}
+
+/// The same over TLS.
+pub fn h1_post_end_to_end_tls(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H1Post))
+}
+
+/// On HTTP/2.
+pub fn h2_post_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, false, Carrier::H2Post))
+}
+
+/// The same over TLS.
+pub fn h2_post_end_to_end_tls(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H2Post))
+}
+
 async fn end_to_end(start: Start, with_tls: bool, via: Carrier) -> Pair {
-    let (mut client, acceptor) = identities();
-    client.alpn = vec![via.alpn()];
+    let (client, acceptor) = identities();
     let proxy = terminator(with_tls.then_some(acceptor)).await;
     let tls = with_tls.then(|| client.config().expect("client's settings"));
     let mut dialer = dialer(proxy, tls);
@@ -143,6 +165,7 @@ pub async fn terminator(tls: Option<TlsAcceptor>) -> u16 {
         panic!("a TCP listener");
     };
     let terminator = Terminator {
+        forward: None,
         tls,
         users: None,
         clients: Clients::default(),
@@ -167,8 +190,8 @@ pub fn dialer(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Dialer {
         Some(_) => Scheme::Https,
         None => Scheme::Http,
     };
-    Dialer {
-        hops: vec![Hop {
+    Dialer::new(
+        vec![Hop {
             proxy: Proxy {
                 scheme,
                 host: Host::Ip(Ipv4Addr::LOCALHOST.into()),
@@ -179,11 +202,12 @@ pub fn dialer(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Dialer {
             authorization: None,
             fields: Vec::new(),
             via: vec![Carrier::H1],
+            path: Template::default(),
         }],
-        sessions: Sessions::default(),
-        network: Network::default(),
-        connect_timeout: Duration::from_secs(20),
-    }
+        Network::default(),
+        Duration::from_secs(20),
+        1,
+    )
 }
 
 /// A terminator's identity, and the client's settings that pin it.

@@ -35,7 +35,7 @@ fn h2c(serve: &Serve) -> String {
 /// The clients' addresses that the terminator has seen open a tunnel.
 fn sessions(serve: &mut Serve) -> HashSet<String> {
     let lines = serve.process().lines();
-    let open = lines.iter().filter(|l| l.ends_with(": open"));
+    let open = lines.iter().filter(|l| l.contains(": open ("));
     open.filter_map(|l| Some(l.split(" -> ").next()?.to_owned()))
         .collect()
 }

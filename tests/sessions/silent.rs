@@ -5,7 +5,9 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::Instant;
 use tuncat::carrier::h2::client::Session;
-use tuncat::http::connect::ConnectRequest;
+use tuncat::http::TunnelRequest;
+use tuncat::http::request::Method;
+use tuncat::wire::Deadline;
 
 /// PINGs find it out: the tunnel breaks, and the session is not used again.
 #[tokio::test(start_paused = true)]
@@ -21,13 +23,18 @@ async fn a_dead_session_is_found_in_seconds() {
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.accept()).await;
         (connection, respond, tunnel)
     });
-    let session = Session::begin(Box::new(near)).await.expect("session");
-    let request = ConnectRequest {
-        authority: "target.test:1".into(),
+    let session = Session::begin(Box::new(near), Default::default())
+        .await
+        .expect("session");
+    let request = TunnelRequest {
+        target: "target.test:1".into(),
+        method: Method::Connect,
         authorization: None,
         fields: Vec::new(),
     };
-    let opened = session.open(&request).await;
+    let opened = session
+        .open(&request, session.reserve(), Deadline::after(Duration::ZERO))
+        .await;
     let mut wire = opened.map_err(|not| not.error).expect("a tunnel").wire;
     let held = proxy.await.expect("the proxy's part");
     let began = Instant::now();

@@ -3,10 +3,12 @@
 use crate::base::defaults::INTERIM_ANSWERS;
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
-use crate::carrier::{HalfClose, Opened, refused};
-use crate::http::connect::ConnectRequest;
-use crate::http::excerpt::dechunk;
+use crate::carrier::h1::content::{Content, Receiving};
+use crate::carrier::{HalfClose, Opened, greeting, refused};
+use crate::http::TunnelRequest;
+use crate::http::chunked::{Decoder, LAST_CHUNK};
 use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
+use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -15,11 +17,25 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const READ: usize = 4096;
 
 /// Sends `request` and waits for the final answer. No octet of payload is sent before (RFC 9931).
-pub async fn open(mut wire: BoxWire, request: &ConnectRequest) -> Result<Opened, Error> {
+pub async fn open(
+    mut wire: BoxWire,
+    request: &TunnelRequest,
+    deadline: Deadline,
+) -> Result<Opened, Error> {
     let octets = request.to_http1();
     wire.write_all(&octets).await.map_err(closed)?;
     wire.flush().await.map_err(closed)?;
-    let (head, rest) = final_answer(&mut wire).await?;
+    let mut answers = Answers::default();
+    let (head, rest) = match request.is_post() {
+        false => answers.last(&mut wire).await?,
+        true => {
+            let asking = deadline.earlier(refused::LAST_QUESTION);
+            match asking.run(answers.last(&mut wire)).await {
+                Ok(answer) => answer?,
+                Err(_) => return Err(ask_at_the_end(answers, wire, deadline).await),
+            }
+        }
+    };
     if !(200..300).contains(&head.status) {
         let body = body(&head, rest, &mut wire).await;
         let head = refused::Head {
@@ -29,48 +45,113 @@ pub async fn open(mut wire: BoxWire, request: &ConnectRequest) -> Result<Opened,
         };
         return Err(refused::error(&head, &body, request));
     }
+    let after_head: BoxWire = match rest.is_empty() {
+        true => wire,
+        false => Box::new(Prefixed::new(rest, wire)),
+    };
+    if request.is_post() {
+        return posted(head, after_head).await;
+    }
     Ok(Opened {
         half_close: half_close(&head),
         status: head.status,
-        wire: match rest.is_empty() {
-            true => wire,
-            false => Box::new(Prefixed::new(rest, wire)),
-        },
+        wire: after_head,
     })
 }
 
-/// The first answer that is not interim (RFC 9110 §15.2), and the octets behind it.
-async fn final_answer(wire: &mut BoxWire) -> Result<(ResponseHead, Vec<u8>), Error> {
-    let mut rest = Vec::new();
-    for _ in 0..=INTERIM_ANSWERS {
-        let (head, after) = answer(wire, rest).await?;
-        rest = after;
-        // 101 would be an answer to an Upgrade, which nobody asked for.
-        if head.status >= 200 || head.status == 101 {
-            return Ok((head, rest));
-        }
+/// The tunnel in the answer to a POST.
+async fn posted(head: ResponseHead, mut wire: BoxWire) -> Result<Opened, Error> {
+    if let Some(why) = not_a_tunnel(head.status, &head.fields) {
+        let body = body(&head, Vec::new(), &mut wire).await;
+        return Err(refused::not_a_tunnel(
+            head.status,
+            &why,
+            &body,
+            &head.fields,
+        ));
     }
-    let cause = format!("more than {INTERIM_ANSWERS} interim (1xx) answers");
-    Err(proxy_error(Kind::Refused, cause))
+    let receiving = match is_chunked(&head) {
+        true => Receiving::Chunked(Decoder::default()),
+        false => Receiving::UntilClose,
+    };
+    let mut wire: BoxWire = Box::new(Content::new(wire, receiving));
+    if wants_greeting(&head.fields) {
+        greeting::take(&mut wire).await?;
+    }
+    Ok(Opened {
+        half_close: HalfClose::Kept,
+        status: head.status,
+        wire,
+    })
 }
 
-async fn answer(wire: &mut BoxWire, already: Vec<u8>) -> Result<(ResponseHead, Vec<u8>), Error> {
-    let mut head = HeadBuffer::new(Role::Client);
-    let mut complete = head
-        .push(&already)
-        .map_err(|e| unreadable(e, head.bytes()))?;
-    let mut buffer = Vec::with_capacity(READ);
-    while !complete {
-        buffer.clear();
-        if wire.read_buf(&mut buffer).await.map_err(closed)? == 0 {
-            return Err(closed(io::ErrorKind::UnexpectedEof.into()));
-        }
-        complete = head
-            .push(&buffer)
-            .map_err(|e| unreadable(e, head.bytes()))?;
+/// A POST was not answered, and its time is nearly over: ends its content, to see whether somebody on
+/// the way waits for that.
+async fn ask_at_the_end(mut answers: Answers, mut wire: BoxWire, deadline: Deadline) -> Error {
+    let asked = async {
+        wire.write_all(LAST_CHUNK).await.map_err(closed)?;
+        wire.flush().await.map_err(closed)?;
+        answers.last(&mut wire).await
+    };
+    match deadline.run(asked).await {
+        Ok(Ok((head, _))) => refused::request_buffered(head.status),
+        Ok(Err(error)) => error,
+        // The caller's clock has run out too, and it says so.
+        Err(_) => std::future::pending().await,
     }
-    let shown = head.bytes().to_vec();
-    head.into_response().map_err(|e| unreadable(e, &shown))
+}
+
+/// Answers as they come in; nothing is lost when waiting for one is given up.
+struct Answers {
+    head: HeadBuffer,
+    interim: usize,
+}
+
+impl Default for Answers {
+    fn default() -> Self {
+        Answers {
+            head: HeadBuffer::new(Role::Client),
+            interim: 0,
+        }
+    }
+}
+
+impl Answers {
+    /// The first one that is not interim (RFC 9110 §15.2), and the octets behind it.
+    async fn last(&mut self, wire: &mut BoxWire) -> Result<(ResponseHead, Vec<u8>), Error> {
+        loop {
+            let (head, rest) = self.next(wire).await?;
+            // 101 would be an answer to an Upgrade, which nobody asked for.
+            if head.status >= 200 || head.status == 101 {
+                return Ok((head, rest));
+            }
+            self.interim += 1;
+            if self.interim > INTERIM_ANSWERS {
+                let cause = format!("more than {INTERIM_ANSWERS} interim (1xx) answers");
+                return Err(proxy_error(Kind::Refused, cause));
+            }
+            self.take_in(&rest)?;
+        }
+    }
+
+    async fn next(&mut self, wire: &mut BoxWire) -> Result<(ResponseHead, Vec<u8>), Error> {
+        let mut buffer = Vec::with_capacity(READ);
+        while !self.take_in(&buffer)? {
+            buffer.clear();
+            if wire.read_buf(&mut buffer).await.map_err(closed)? == 0 {
+                return Err(closed(io::ErrorKind::UnexpectedEof.into()));
+            }
+        }
+        let head = std::mem::replace(&mut self.head, HeadBuffer::new(Role::Client));
+        let shown = head.bytes().to_vec();
+        head.into_response().map_err(|e| unreadable(e, &shown))
+    }
+
+    /// True once a head is complete.
+    fn take_in(&mut self, octets: &[u8]) -> Result<bool, Error> {
+        let pushed = self.head.push(octets);
+        pushed.map_err(|e| unreadable(e, self.head.bytes()))
+    }
 }
 
 /// As much of a refusal's body as comes soon.
@@ -86,10 +167,20 @@ async fn body(head: &ResponseHead, mut body: Vec<u8>, wire: &mut BoxWire) -> Vec
         }
     }
     body.truncate(want);
-    match head.fields.text("transfer-encoding") {
-        Some(coding) if coding.eq_ignore_ascii_case("chunked") => dechunk(&body),
-        _ => body,
+    if is_chunked(head) {
+        // As far as it is there and well-formed.
+        let mut content = body.clone();
+        return match Decoder::default().compact(&mut content) {
+            Ok(length) => content[..length].to_vec(),
+            Err(_) => body,
+        };
     }
+    body
+}
+
+fn is_chunked(head: &ResponseHead) -> bool {
+    let coding = head.fields.text("transfer-encoding");
+    coding.is_some_and(|coding| coding.eq_ignore_ascii_case("chunked"))
 }
 
 /// Proxies known to pass a FIN on and go on with the other direction. They say who they are.

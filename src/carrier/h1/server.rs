@@ -1,8 +1,12 @@
 //! The terminator's side.
 
 use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER};
+use crate::carrier::h1::content::Content;
+use crate::http::asked::{Method, framing};
+use crate::http::chunked::chunk_head;
 use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
-use crate::http::{ProxyError, Refusal};
+use crate::http::post::{GREETING, answer_fields};
+use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -51,19 +55,14 @@ pub async fn read_request(
                 () = &mut not_wanted, if wanted => None,
             }
         };
-        let read = match deadline.run(read).await {
-            Ok(Some(read)) => Ok(read),
+        match deadline.run(read).await {
+            Ok(Some(Ok(n))) if n > 0 => {}
+            Ok(Some(_)) => return Err((NoRequest::Gone, wire)),
             Ok(None) if head.is_empty() => return Err((NoRequest::Gone, wire)),
             Ok(None) => {
                 wanted = false;
                 deadline = Deadline::after(DRAIN_HURRY);
-                continue;
             }
-            Err(elapsed) => Err(elapsed),
-        };
-        match read {
-            Ok(Ok(n)) if n > 0 => {}
-            Ok(_) => return Err((NoRequest::Gone, wire)),
             Err(_) if head.is_empty() || !wanted => return Err((NoRequest::Gone, wire)),
             Err(_) => {
                 let late = Refusal::new(ProxyError::HttpRequestError, "the request took too long");
@@ -78,11 +77,46 @@ pub async fn read_request(
     }
 }
 
-/// Says that the tunnel is open.
-pub async fn accept(wire: &mut BoxWire) -> io::Result<()> {
-    let answer = format!("HTTP/1.1 200 Connection established\r\nProxy-Agent: {AGENT}\r\n\r\n");
-    wire.write_all(answer.as_bytes()).await?;
-    wire.flush().await
+/// Says that the tunnel is open, and gives the tunnel.
+pub async fn accept(
+    mut wire: BoxWire,
+    asked: &Asked,
+    request: &RequestHead,
+) -> io::Result<BoxWire> {
+    let Method::Post { greeting } = asked.method else {
+        let answer = format!("HTTP/1.1 200 Connection established\r\nProxy-Agent: {AGENT}\r\n\r\n");
+        wire.write_all(answer.as_bytes()).await?;
+        wire.flush().await?;
+        return Ok(wire);
+    };
+    // The request was accepted with this framing.
+    let framing = framing(&request.fields).map_err(|e| io::Error::other(e.details))?;
+    wire.write_all(&post_answer(greeting, &request.fields))
+        .await?;
+    wire.flush().await?;
+    Ok(Box::new(Content::new(wire, framing.into())))
+}
+
+/// The head of the answer to a POST, and what comes at once behind it. The connection is for this
+/// tunnel only: the content of either side may end long before the other.
+fn post_answer(greeting: bool, fields: &Fields) -> Vec<u8> {
+    let expects = fields.get("expect");
+    let mut out = match expects.is_some_and(|e| e.eq_ignore_ascii_case(b"100-continue")) {
+        true => String::from("HTTP/1.1 100 Continue\r\n\r\n"),
+        false => String::new(),
+    };
+    out += &format!("HTTP/1.1 200 OK\r\nProxy-Agent: {AGENT}\r\n");
+    for (name, value) in answer_fields(greeting) {
+        out += &format!("{name}: {value}\r\n");
+    }
+    out += "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n";
+    let mut out = out.into_bytes();
+    if greeting {
+        out.extend_from_slice(chunk_head(GREETING.len()).as_bytes());
+        out.extend_from_slice(GREETING);
+        out.extend_from_slice(b"\r\n");
+    }
+    out
 }
 
 /// Answers with `refusal` and closes in stages (RFC 9112 §9.6): ends our half, reads what the

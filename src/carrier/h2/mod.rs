@@ -1,13 +1,15 @@
-//! CONNECT on HTTP/2 (RFC 9113 §8.5), over TLS or in the clear with prior knowledge.
+//! CONNECT (RFC 9113 §8.5) and POST on HTTP/2, over TLS or in the clear with prior knowledge.
 //!
-//! END_STREAM is FIN, each way; a broken TCP connection is RST_STREAM with CONNECT_ERROR; a wire that
-//! is dropped is reset with CANCEL. One session (connection) carries many tunnels, and none of them
+//! END_STREAM is FIN, each way; a broken TCP connection is RST_STREAM with CONNECT_ERROR (POST:
+//! INTERNAL_ERROR); a wire that is dropped is reset with CANCEL. One session (connection) carries many tunnels, and none of them
 //! can hold another up: see [`window`].
 
 pub mod client;
+mod load;
 mod outgoing;
 pub mod server;
 mod stream;
+mod tap;
 mod window;
 
 use std::io;
@@ -25,9 +27,13 @@ const SEND_BUFFER: usize = 256 * 1024;
 /// Tunnels that a client may have open in one session.
 const STREAMS: u32 = 10_000;
 
-/// A client asks its proxy for a sign of life this often, and gives it so long to answer.
-const PING_EVERY: Duration = Duration::from_secs(10);
-const PING_PATIENCE: Duration = Duration::from_secs(10);
+/// A client asks a silent proxy for a sign of life this often, and gives it so long to answer.
+const PING_EVERY: Duration = Duration::from_secs(5);
+const PING_PATIENCE: Duration = Duration::from_secs(5);
+/// A session that was silent for longer has to give a sign of life before it gets a new tunnel, and
+/// has so long for it.
+const STALE: Duration = Duration::from_secs(11);
+const PROOF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a stream's error looks to whoever reads or writes the wire.
 fn broken(error: &h2::Error) -> io::Error {

@@ -3,16 +3,17 @@
 use crate::base::Target;
 use crate::base::defaults::AGENT;
 use crate::carrier::h2::client::fields;
-use crate::carrier::h2::stream::Stream;
-use crate::carrier::h2::window::Window;
+use crate::carrier::h2::load::{Load, Slot};
+use crate::carrier::h2::stream::{Kind, Stream};
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
-use crate::http::connect::target_of_http2;
-use crate::http::{Fields, Refusal};
+use crate::http::asked::{self, Method};
+use crate::http::post::{GREETING, answer_fields};
+use crate::http::{Asked, Fields, Refusal};
 use crate::wire::BoxWire;
 use bytes::Bytes;
 use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
-use http::{Request, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use std::future::poll_fn;
 use std::sync::Arc;
 
@@ -22,15 +23,15 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 /// A client's connection. It moves only while [`Session::next`] is polled.
 pub struct Session {
     connection: Connection<BoxWire, Bytes>,
-    window: Arc<Window>,
+    load: Arc<Load>,
     target: u32,
 }
 
 /// A request that waits for its answer.
-pub struct Asked {
+pub struct Asking {
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
-    window: Arc<Window>,
+    slot: Slot,
 }
 
 impl Session {
@@ -45,15 +46,15 @@ impl Session {
             .max_send_buffer_size(SEND_BUFFER);
         Ok(Session {
             connection: builder.handshake(wire).await?,
-            window: Arc::default(),
+            load: Arc::default(),
             target: SESSION_WINDOW,
         })
     }
 
     /// The next request; nothing once the connection is over.
-    pub async fn next(&mut self) -> Option<Result<Asked, h2::Error>> {
+    pub async fn next(&mut self) -> Option<Result<Asking, h2::Error>> {
         let next = poll_fn(|cx| {
-            let wanted = self.window.target(cx.waker());
+            let wanted = self.load.window.target(cx.waker());
             if wanted != self.target {
                 self.target = wanted;
                 self.connection.set_target_window_size(wanted);
@@ -64,10 +65,10 @@ impl Session {
             Ok(asked) => asked,
             Err(error) => return Some(Err(error)),
         };
-        Some(Ok(Asked {
+        Some(Ok(Asking {
             request,
             respond,
-            window: self.window.clone(),
+            slot: Slot::new(&self.load),
         }))
     }
 
@@ -77,11 +78,17 @@ impl Session {
     }
 }
 
-impl Asked {
-    /// Where to, or the refusal it earns.
-    pub fn target(&self) -> Result<Target, Refusal> {
-        let authority = self.request.uri().authority().map(|a| a.as_str());
-        target_of_http2(self.request.method().as_str(), authority, &self.fields())
+impl Asking {
+    /// What is asked for, or the refusal it earns. `forward` is where every POST goes, if anywhere.
+    pub fn asked(&self, forward: Option<&Target>) -> Result<Asked, Refusal> {
+        let uri = self.request.uri();
+        asked::of_http2(
+            self.request.method().as_str(),
+            uri.authority().map(|a| a.as_str()),
+            uri.path_and_query().map_or("", |p| p.as_str()),
+            &self.fields(),
+            forward,
+        )
     }
 
     /// The target as it was asked for, for the log.
@@ -98,22 +105,35 @@ impl Asked {
         let _ = poll_fn(|cx| self.respond.poll_reset(cx)).await;
     }
 
-    /// Says that the tunnel is open.
-    pub fn accept(mut self) -> Result<BoxWire, h2::Error> {
+    /// Says that the tunnel is open, and gives the tunnel.
+    pub fn accept(mut self, method: Method) -> Result<BoxWire, h2::Error> {
         let mut answer = Response::new(());
-        if let Ok(agent) = AGENT.parse() {
-            answer.headers_mut().insert("proxy-agent", agent);
+        let fields = answer.headers_mut();
+        fields.insert("proxy-agent", HeaderValue::from_static(AGENT));
+        let (kind, greeting) = match method {
+            Method::Connect => (Kind::Connect, false),
+            Method::Post { greeting } => (Kind::Post, greeting),
+        };
+        if kind == Kind::Post {
+            for (name, value) in answer_fields(greeting) {
+                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
+                    fields.insert(name, HeaderValue::from_static(value));
+                }
+            }
         }
-        let send = self.respond.send_response(answer, false)?;
+        let mut send = self.respond.send_response(answer, false)?;
+        if greeting {
+            send.send_data(Bytes::from_static(GREETING), false)?;
+        }
         let receive = self.request.into_body();
-        Ok(Box::new(Stream::new(send, receive, self.window)))
+        Ok(Box::new(Stream::new(kind, send, receive, self.slot)))
     }
 
     pub fn refuse(mut self, refusal: &Refusal) -> Result<(), h2::Error> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or_default();
         for (name, value) in refusal.fields() {
-            let name = http::HeaderName::from_bytes(name.as_bytes());
+            let name = HeaderName::from_bytes(name.as_bytes());
             if let (Ok(name), Ok(value)) = (name, value.parse()) {
                 answer.headers_mut().append(name, value);
             }

@@ -1,7 +1,7 @@
 //! One tunnel: a stream after its 2xx.
 
+use crate::carrier::h2::load::Slot;
 use crate::carrier::h2::outgoing::Outgoing;
-use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{STREAM_WINDOW, broken};
 use crate::wire::{Abort, Wire};
 use bytes::{Buf, Bytes, BytesMut};
@@ -15,8 +15,16 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// Octets of one write: a frame's worth, so that tunnels take turns.
 const CHUNK: usize = 64 * 1024;
 
+/// How the tunnel was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Connect,
+    Post,
+}
+
 /// A stream as a wire.
 pub struct Stream {
+    kind: Kind,
     send: SendStream<Bytes>,
     receive: RecvStream,
     /// Arrived and not read; their credit is withheld, so no more than [`STREAM_WINDOW`].
@@ -26,19 +34,20 @@ pub struct Stream {
     /// Our END_STREAM or RST_STREAM is on its way.
     finished: bool,
     outgoing: Arc<Outgoing>,
-    window: Arc<Window>,
+    slot: Slot,
 }
 
 impl Stream {
-    pub fn new(send: SendStream<Bytes>, receive: RecvStream, window: Arc<Window>) -> Self {
+    pub fn new(kind: Kind, send: SendStream<Bytes>, receive: RecvStream, slot: Slot) -> Self {
         Stream {
+            kind,
             send,
             receive,
             inbox: BytesMut::new(),
             ended: None,
             finished: false,
             outgoing: Arc::default(),
-            window,
+            slot,
         }
     }
 
@@ -52,10 +61,12 @@ impl Stream {
                 Some(Ok(data)) if data.is_empty() => {}
                 Some(Ok(data)) => return Poll::Ready(Some(data)),
                 Some(Err(error)) => self.ended = Some(Err(broken(&error))),
-                // After DATA come trailers, or the end. RFC 9113 §8.5 allows DATA only.
+                // After DATA come trailers, or the end. RFC 9113 §8.5 allows DATA only; what trails
+                // the content of a POST is none of the tunnel's.
                 None => {
                     self.ended = Some(match ready!(self.receive.poll_trailers(cx)) {
                         Ok(None) => Ok(()),
+                        Ok(Some(_)) if self.kind == Kind::Post => Ok(()),
                         Ok(Some(_)) => {
                             self.reset(Reason::PROTOCOL_ERROR);
                             let text = "trailers on a connected stream";
@@ -82,9 +93,11 @@ impl Stream {
 
 impl Wire for Stream {
     fn abort(&mut self, reason: Abort) {
-        self.reset(match reason {
-            Abort::Cancel => Reason::CANCEL,
-            Abort::Connect => Reason::CONNECT_ERROR,
+        self.reset(match (reason, self.kind) {
+            (Abort::Cancel, _) => Reason::CANCEL,
+            (Abort::Connect, Kind::Connect) => Reason::CONNECT_ERROR,
+            // CONNECT_ERROR is for CONNECT only (RFC 9113 §7).
+            (Abort::Connect, Kind::Post) => Reason::INTERNAL_ERROR,
         });
     }
 
@@ -93,7 +106,7 @@ impl Wire for Stream {
     fn poll_absorb(&mut self, cx: &mut Context<'_>) {
         while let Poll::Ready(Some(data)) = self.poll_frame(cx) {
             debug_assert!(self.inbox.len() + data.len() <= STREAM_WINDOW as usize);
-            self.window.withhold(data.len());
+            self.slot.window.withhold(data.len());
             // Copied: a small frame would keep the whole buffer alive that it arrived in.
             self.inbox.extend_from_slice(&data);
         }
@@ -117,7 +130,7 @@ impl AsyncRead for Stream {
             buf.put_slice(&data[..n]);
             data.advance(n);
             self.give_credit(n);
-            self.window.withhold(data.len());
+            self.slot.window.withhold(data.len());
             self.inbox.extend_from_slice(&data);
             return Poll::Ready(Ok(()));
         }
@@ -128,7 +141,7 @@ impl AsyncRead for Stream {
             // An idle tunnel owns no buffer.
             self.inbox = BytesMut::new();
         }
-        self.window.release(n);
+        self.slot.window.release(n);
         self.give_credit(n);
         Poll::Ready(Ok(()))
     }
@@ -180,7 +193,7 @@ impl AsyncWrite for Stream {
 
 impl Drop for Stream {
     fn drop(&mut self) {
-        self.window.release(self.inbox.len());
+        self.slot.window.release(self.inbox.len());
         let held = self.inbox.len();
         if held > 0 {
             self.give_credit(held);

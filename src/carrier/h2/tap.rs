@@ -1,0 +1,151 @@
+//! What moves on a connection. What arrives is a sign of life, whatever it is.
+
+use crate::wire::{Abort, BoxWire, Wire};
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+/// What moved, and when something came from the peer. Shared by the wire and whoever wants to know.
+pub struct Heard {
+    began: Instant,
+    /// Milliseconds from `began` to the last time, plus one; 0 is never.
+    last: AtomicU64,
+    /// Octets so far.
+    octets: AtomicU64,
+    /// Octets that went the other way.
+    sent: AtomicU64,
+    news: Notify,
+}
+
+impl Default for Heard {
+    fn default() -> Self {
+        Heard {
+            began: Instant::now(),
+            last: AtomicU64::new(0),
+            octets: AtomicU64::new(0),
+            sent: AtomicU64::new(0),
+            news: Notify::new(),
+        }
+    }
+}
+
+impl Heard {
+    fn note(&self, octets: usize) {
+        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
+        self.last.store(elapsed + 1, Ordering::Release);
+        self.octets.fetch_add(octets as u64, Ordering::AcqRel);
+        self.news.notify_waiters();
+    }
+
+    pub fn octets(&self) -> u64 {
+        self.octets.load(Ordering::Acquire)
+    }
+
+    /// Octets that went to the peer.
+    pub fn sent(&self) -> u64 {
+        self.sent.load(Ordering::Relaxed)
+    }
+
+    fn note_sent(&self, result: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(n)) = result {
+            self.sent.fetch_add(*n as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Since the last octet; since the beginning where there was none.
+    pub fn silence(&self) -> Duration {
+        let last = self.last.load(Ordering::Acquire).saturating_sub(1);
+        let elapsed = self.began.elapsed();
+        elapsed.saturating_sub(Duration::from_millis(last))
+    }
+
+    /// Returns once more than `octets` have come.
+    pub async fn more_than(&self, octets: u64) {
+        loop {
+            let news = self.news.notified();
+            if self.octets() > octets {
+                return;
+            }
+            news.await;
+        }
+    }
+}
+
+/// A wire whose reads and writes are noted.
+pub struct Tap {
+    wire: BoxWire,
+    heard: Arc<Heard>,
+}
+
+impl Tap {
+    pub fn new(wire: BoxWire, heard: Arc<Heard>) -> Self {
+        Tap { wire, heard }
+    }
+}
+
+impl Wire for Tap {
+    fn abort(&mut self, reason: Abort) {
+        self.wire.abort(reason);
+    }
+
+    fn tcp(&self) -> Option<&TcpStream> {
+        self.wire.tcp()
+    }
+}
+
+impl AsyncRead for Tap {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        let result = Pin::new(&mut self.wire).poll_read(cx, buf);
+        let read = buf.filled().len() - before;
+        if read > 0 {
+            self.heard.note(read);
+        }
+        result
+    }
+}
+
+impl AsyncWrite for Tap {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.wire).poll_write(cx, buf);
+        self.heard.note_sent(&result);
+        result
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let result = Pin::new(&mut self.wire).poll_write_vectored(cx, bufs);
+        self.heard.note_sent(&result);
+        result
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.wire.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.wire).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,177 @@
+//! A request for a tunnel, as a client sends it on any version.
+
+use crate::base::Secret;
+use crate::base::defaults::AGENT;
+use crate::http::field::Field;
+
+/// Asks the terminator to say in a POST tunnel's first octets that it has begun: see
+/// [`crate::http::post::GREETING`].
+const GREETING_FIELD: (&str, &[u8]) = (super::post::GREETING_FIELD, b"?1");
+
+/// A request to send. Nothing in it can break out of its line: authority and path come from checked
+/// values, fields from [`Field::parse`].
+#[derive(Clone, Debug)]
+pub struct TunnelRequest {
+    /// `host:port` of the tunnel's end, for people.
+    pub target: String,
+    pub method: Method,
+    /// Credentials, ready to send: `Proxy-Authorization` of a CONNECT, `Authorization` of a POST.
+    pub authorization: Option<Secret>,
+    /// The user's own fields. One named like a default field replaces it; an empty one removes it.
+    pub fields: Vec<Field>,
+}
+
+/// How the tunnel is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Method {
+    /// RFC 9110 §9.3.6: the target is the authority.
+    Connect,
+    /// The tunnel is the content of a request and of its answer.
+    Post {
+        /// `Host` or `:authority`.
+        authority: String,
+        /// Path and query.
+        path: String,
+        /// `http` or `https`; HTTP/2 sends it.
+        scheme: &'static str,
+    },
+}
+
+impl TunnelRequest {
+    pub fn is_post(&self) -> bool {
+        matches!(self.method, Method::Post { .. })
+    }
+
+    /// `Host` or `:authority`; a POST goes wherever the user's own Host field says.
+    pub fn authority(&self) -> &[u8] {
+        match &self.method {
+            Method::Connect => self.target.as_bytes(),
+            Method::Post { authority, .. } => match self.typed("Host") {
+                Some(host) if !host.value.is_empty() => &host.value,
+                _ => authority.as_bytes(),
+            },
+        }
+    }
+
+    /// The octets of the request's head on HTTP/1.1.
+    pub fn to_http1(&self) -> Vec<u8> {
+        let line = match &self.method {
+            Method::Connect => format!("CONNECT {} HTTP/1.1\r\n", self.target),
+            Method::Post { path, .. } => format!("POST {path} HTTP/1.1\r\n"),
+        };
+        let mut out = line.into_bytes();
+        // A user's Host goes out among the other fields of a CONNECT, as it was typed.
+        let host = self.is_post() || self.typed("Host").is_none();
+        let host = host.then_some(("Host", self.authority()));
+        let coding = ("Transfer-Encoding", &b"chunked"[..]);
+        let coding = self.is_post().then_some(coding);
+        let fields = host.into_iter().chain(self.fields_to_send()).chain(coding);
+        for (name, value) in fields {
+            out.extend_from_slice(name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(value);
+            out.extend_from_slice(b"\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        out
+    }
+
+    /// All fields that every version sends.
+    pub fn fields_to_send(&self) -> impl Iterator<Item = (&str, &[u8])> {
+        let post = self.is_post();
+        let authorization = self.authorization.as_ref().map(|a| a.expose().as_bytes());
+        let name = match post {
+            true => "Authorization",
+            false => "Proxy-Authorization",
+        };
+        let of_post = [
+            ("Content-Type", &b"application/octet-stream"[..]),
+            // draft-ietf-httpbis-incremental: nobody on the way should wait for the end.
+            ("Incremental", b"?1"),
+            GREETING_FIELD,
+        ];
+        let defaults = [
+            ("User-Agent", Some(AGENT.as_bytes())),
+            (name, authorization),
+        ];
+        let defaults = defaults
+            .into_iter()
+            .filter_map(|(name, value)| Some((name, value?)))
+            .chain(of_post.into_iter().filter(move |_| post))
+            .filter(|(name, _)| self.typed(name).is_none());
+        let elsewhere = move |f: &&Field| post && f.name.eq_ignore_ascii_case("Host");
+        let typed = self
+            .fields
+            .iter()
+            .filter(move |f| !f.value.is_empty() && !elsewhere(f));
+        defaults.chain(typed.map(|f| (f.name.as_str(), f.value.as_slice())))
+    }
+
+    fn typed(&self, name: &str) -> Option<&Field> {
+        self.fields
+            .iter()
+            .find(|f| f.name.eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(method: Method, fields: &[&str]) -> String {
+        let request = TunnelRequest {
+            target: "[::1]:22".into(),
+            method,
+            authorization: Some(Secret::new("Basic eDp5")),
+            fields: fields.iter().map(|f| Field::parse(f).unwrap()).collect(),
+        };
+        String::from_utf8(request.to_http1()).unwrap()
+    }
+
+    #[test]
+    fn a_connect_and_its_defaults() {
+        assert_eq!(
+            request(Method::Connect, &["X-A: b"]),
+            format!(
+                "CONNECT [::1]:22 HTTP/1.1\r\nHost: [::1]:22\r\nUser-Agent: {AGENT}\r\n\
+                 Proxy-Authorization: Basic eDp5\r\nX-A: b\r\n\r\n"
+            )
+        );
+        assert_eq!(
+            request(
+                Method::Connect,
+                &["user-agent:", "Host: x", "Proxy-authorization:"]
+            ),
+            "CONNECT [::1]:22 HTTP/1.1\r\nHost: x\r\n\r\n"
+        );
+    }
+
+    #[test]
+    fn a_post_and_its_defaults() {
+        let post = Method::Post {
+            authority: "proxy.test".into(),
+            path: "/t".into(),
+            scheme: "http",
+        };
+        assert_eq!(
+            request(post.clone(), &[]),
+            format!(
+                "POST /t HTTP/1.1\r\nHost: proxy.test\r\nUser-Agent: {AGENT}\r\n\
+                 Authorization: Basic eDp5\r\nContent-Type: application/octet-stream\r\n\
+                 Incremental: ?1\r\nTuncat-Greeting: ?1\r\nTransfer-Encoding: chunked\r\n\r\n"
+            )
+        );
+        let less = [
+            "Host: other.test",
+            "User-Agent:",
+            "Authorization:",
+            "Content-Type:",
+            "Incremental:",
+            "Tuncat-Greeting:",
+        ];
+        assert_eq!(
+            request(post, &less),
+            "POST /t HTTP/1.1\r\nHost: other.test\r\nTransfer-Encoding: chunked\r\n\r\n"
+        );
+    }
+}
