@@ -50,6 +50,17 @@ impl Serve {
         })
     }
 
+    /// The tunnels that it told of so far, by `-v`: the client's address and the target of each.
+    pub fn tunnels(&self) -> Vec<(String, String)> {
+        let lines = self.process.lines();
+        let tunnel = |line: &str| {
+            let (client, rest) = line.strip_prefix("tuncat: ")?.split_once(" -> ")?;
+            let (target, _) = rest.split_once(": open (")?;
+            Some((client.to_owned(), target.to_owned()))
+        };
+        lines.iter().filter_map(|line| tunnel(line)).collect()
+    }
+
     pub fn process(&mut self) -> &mut Proc {
         &mut self.process
     }
