@@ -8,6 +8,7 @@ mod half_close;
 mod nc;
 mod nghttpx;
 mod node;
+mod remote;
 mod squid;
 mod ssh;
 mod tinyproxy;
