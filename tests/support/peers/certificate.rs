@@ -1,15 +1,24 @@
-//! A certificate for 127.0.0.1 that is its own root, as files.
+//! A certificate that is its own root, as files.
 
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 use std::fs;
 use tempfile::TempDir;
+use tuncat::tls::Pin;
 
 pub struct Certificate {
     folder: TempDir,
 }
 
 impl Certificate {
+    /// For 127.0.0.1.
     pub fn new() -> Self {
-        let made = rcgen::generate_simple_self_signed(["127.0.0.1".to_owned()]);
+        Self::naming("127.0.0.1")
+    }
+
+    /// For a name or an address.
+    pub fn naming(name: &str) -> Self {
+        let made = rcgen::generate_simple_self_signed([name.to_owned()]);
         let made = made.expect("make a certificate");
         let folder = tempfile::tempdir().expect("temporary folder");
         let write = |name: &str, text: String| {
@@ -28,6 +37,12 @@ impl Certificate {
     /// The file with its key.
     pub fn key(&self) -> String {
         self.path("key.pem")
+    }
+
+    /// Its pin, `sha256//…`.
+    pub fn pin(&self) -> String {
+        let certificate = CertificateDer::from_pem_file(self.cert()).expect("a certificate");
+        Pin::of(&certificate).expect("a pin").to_string()
     }
 
     fn path(&self, name: &str) -> String {

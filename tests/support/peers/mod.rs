@@ -2,20 +2,24 @@
 
 mod apache;
 mod certificate;
+mod chromium;
 mod envoy;
 mod git;
 mod nghttpx;
 mod node;
+mod origin;
 mod squid;
 mod sshd;
 mod tinyproxy;
 
 pub use apache::Apache;
 pub use certificate::Certificate;
+pub use chromium::chromium;
 pub use envoy::{Envoy, Upstream};
 pub use git::{bare_repository, git};
 pub use nghttpx::Nghttpx;
 pub use node::{NodeServer, node};
+pub use origin::Origin;
 pub use squid::Squid;
 pub use sshd::Sshd;
 pub use tinyproxy::Tinyproxy;

@@ -1,4 +1,4 @@
-//! Node's own HTTP/2, as a client of a proxy and as a proxy. What it does is in scripts beside the tests.
+//! Node's own HTTP: a client of a proxy, a proxy, an origin. What it does is in scripts beside those who use it.
 
 use super::Certificate;
 use crate::support::proc::{Proc, tool};
@@ -11,14 +11,14 @@ pub fn node(script: &str, config: &Value) -> Run {
     Run::new(command(script, config))
 }
 
-/// A proxy.
+/// A server: a proxy, or what a tunnel leads to.
 pub struct NodeServer {
     process: Proc,
     pub port: u16,
 }
 
 impl NodeServer {
-    /// HTTP/2 in the clear, with prior knowledge.
+    /// In the clear.
     pub fn clear(script: &str, config: &Value) -> Self {
         let mut process = Proc::spawn("node", command(script, config));
         let port = process.wait_line("its port", |line| {
@@ -27,7 +27,7 @@ impl NodeServer {
         Self { process, port }
     }
 
-    /// HTTP/2 over TLS.
+    /// Over TLS.
     pub fn tls(script: &str, config: &Value, certificate: &Certificate) -> Self {
         let mut config = config.clone();
         config["cert"] = json!(certificate.cert());
