@@ -1,6 +1,7 @@
 //! The program among real ones: proxies, clients and servers as Debian ships them.
 
 mod apache;
+mod carriers;
 mod chromium;
 mod curl;
 mod env;
