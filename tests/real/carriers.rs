@@ -17,16 +17,7 @@ macro_rules! carriers {
         $(
             mod $row {
                 const CARRIER: super::Carrier = super::Carrier { serve: &$serve, client: &$client };
-                carriers!(@tests
-                    is_the_one_that_was_asked_for ssh scp git curl openssl);
-            }
-        )*
-    };
-    (@tests $($test:ident)*) => {
-        $(
-            #[test]
-            fn $test() {
-                super::$test(&CARRIER);
+                each!(&CARRIER; is_the_one_that_was_asked_for ssh scp git curl openssl);
             }
         )*
     };

@@ -1,5 +1,17 @@
 //! The program among real ones: proxies, clients and servers as Debian ships them.
 
+/// Tests that are functions of the module around this one, each run with the same scene.
+macro_rules! each {
+    ($scene:expr; $($test:ident)*) => {
+        $(
+            #[test]
+            fn $test() {
+                super::$test($scene);
+            }
+        )*
+    };
+}
+
 mod apache;
 mod carriers;
 mod chromium;

@@ -26,6 +26,26 @@ fn through(server: &NodeServer) -> Run {
     connect(["-x", &server.url("h2c"), "host.invalid:1"])
 }
 
+/// 64 MiB to an echo and back, through a proxy in the clear that does one thing.
+fn echo(act: &str) {
+    let server = acting(act);
+    whole::connect_to_echo(&["-x", &server.url("h2c")], "h2", &Target::echo());
+}
+
+/// A few bytes to an echo and back.
+fn hello(server: &NodeServer) {
+    let target = Target::echo();
+    let run = connect(["-x", &server.url("h2c"), &target.addr()]).stdin("hello");
+    assert_eq!(run.run().expect_clean().stdout, b"hello");
+}
+
+/// All bytes of the far side and its end.
+#[track_caller]
+fn ends(output: Output) {
+    let output = output.expect_clean();
+    assert!(output.stdout == known(), "{} bytes", output.stdout_len);
+}
+
 /// A failure after some bytes of the far side, all of which are there.
 #[track_caller]
 fn fails(output: Output, codes: &[i32]) {
@@ -37,9 +57,7 @@ fn fails(output: Output, codes: &[i32]) {
 
 #[test]
 fn an_echo_in_the_clear() {
-    let server = acting("tunnel");
-    let target = Target::echo();
-    whole::connect_to_echo(&["-x", &server.url("h2c")], "h2", &target);
+    echo("tunnel");
 }
 
 #[test]
@@ -99,32 +117,19 @@ fn the_request_names_the_method_and_the_authority() {
 
 #[test]
 fn bytes_and_the_end_that_come_with_the_answer() {
-    let server = acting("glued");
-    let output = through(&server).run().expect_clean();
-    assert!(output.stdout == known(), "{} bytes", output.stdout_len);
+    ends(through(&acting("glued")).run());
 }
 
 #[test]
 fn interim_answers() {
-    let server = acting("interim");
-    let target = Target::echo();
-    let output = connect(["-x", &server.url("h2c"), &target.addr()])
-        .stdin("hello")
-        .run()
-        .expect_clean();
-    assert_eq!(output.stdout, b"hello");
+    hello(&acting("interim"));
 }
 
 /// Nothing is sent before the answer.
 #[test]
 fn an_answer_that_comes_late() {
     let server = acting("late");
-    let target = Target::echo();
-    let output = connect(["-x", &server.url("h2c"), &target.addr()])
-        .stdin("hello")
-        .run()
-        .expect_clean();
-    assert_eq!(output.stdout, b"hello");
+    hello(&server);
     let early = server.lines();
     assert!(
         !early.iter().any(|line| line.starts_with("early")),
@@ -147,9 +152,7 @@ fn a_reset_with_any_code() {
 #[test]
 fn an_end_and_then_a_reset_without_error_is_an_end() {
     let server = acting("enough");
-    let run = through(&server).feed(Feed::Open(Vec::new()));
-    let output = run.run().expect_clean();
-    assert!(output.stdout == known(), "{} bytes", output.stdout_len);
+    ends(through(&server).feed(Feed::Open(Vec::new())).run());
 }
 
 #[test]
@@ -169,9 +172,7 @@ fn a_proxy_that_dies_is_no_end() {
 /// RFC 9113 §6.8: what was begun goes on.
 #[test]
 fn a_goaway_leaves_a_live_tunnel_alone() {
-    let server = acting("goaway");
-    let target = Target::echo();
-    whole::connect_to_echo(&["-x", &server.url("h2c")], "h2", &target);
+    echo("goaway");
 }
 
 /// New tunnels go to a new session.
