@@ -40,14 +40,12 @@ impl NodeServer {
         format!("{scheme}://127.0.0.1:{}", self.port)
     }
 
-    /// The fields of every request so far.
-    pub fn requests(&self) -> Vec<Value> {
-        let lines = self.process.lines();
-        let requests = lines
-            .iter()
-            .filter_map(|line| line.strip_prefix("request "));
-        let parse = |text| serde_json::from_str(text).expect("fields as JSON");
-        requests.map(parse).collect()
+    /// The fields of the first request; it may have been answered before its line is here.
+    pub fn request(&mut self) -> Value {
+        self.process.wait_line("a request", |line| {
+            let fields = line.strip_prefix("request ")?;
+            Some(serde_json::from_str(fields).expect("fields as JSON"))
+        })
     }
 
     /// What it wrote so far, a line each.
