@@ -28,6 +28,10 @@ carriers! {
     h1_tls: ["--self-signed"] => ["--via", "h1"];
     h2c: [] => ["--via", "h2"];
     h2_tls: ["--self-signed"] => ["--via", "h2"];
+    h1_post: [] => ["--via", "h1-post"];
+    h1_post_tls: ["--self-signed"] => ["--via", "h1-post"];
+    h2c_post: [] => ["--via", "h2-post"];
+    h2_post_tls: ["--self-signed"] => ["--via", "h2-post"];
 }
 
 /// A `serve`, and the arguments with which a client goes through it.
