@@ -1,5 +1,7 @@
 //! Many tunnels in one HTTP/2 session: none of them may hurt another, and none may hold too much.
 
+mod pool;
+mod scripted;
 mod silent;
 mod slow;
 mod stalled;

@@ -30,9 +30,9 @@ const STREAMS: u32 = 10_000;
 /// A client asks a silent proxy for a sign of life this often, and gives it so long to answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
 const PING_PATIENCE: Duration = Duration::from_secs(5);
-/// A session that was silent for longer has to give a sign of life before it gets a new tunnel, and
-/// has so long for it.
-const STALE: Duration = Duration::from_secs(11);
+/// A session that was silent for longer, and so left a PING without an answer or was asleep with the
+/// machine, has to give a sign of life before it gets a new tunnel, and has so long for it.
+const STALE: Duration = Duration::from_secs(6);
 const PROOF_PATIENCE: Duration = Duration::from_secs(2);
 
 /// How a stream's error looks to whoever reads or writes the wire.

@@ -15,8 +15,10 @@ use tokio::time::Instant;
 /// What moved, and when something came from the peer. Shared by the wire and whoever wants to know.
 pub struct Heard {
     began: Instant,
-    /// Milliseconds from `began` to the last time, plus one; 0 is never.
+    /// Milliseconds from `began` to the last time.
     last: AtomicU64,
+    /// The same on the clock that goes on while the machine sleeps.
+    last_awake: AtomicU64,
     /// Octets so far.
     octets: AtomicU64,
     /// Octets that went the other way.
@@ -29,6 +31,7 @@ impl Default for Heard {
         Heard {
             began: Instant::now(),
             last: AtomicU64::new(0),
+            last_awake: AtomicU64::new(since_boot()),
             octets: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             news: Notify::new(),
@@ -38,8 +41,9 @@ impl Default for Heard {
 
 impl Heard {
     fn note(&self, octets: usize) {
-        let elapsed = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX - 1);
-        self.last.store(elapsed + 1, Ordering::Release);
+        self.last
+            .store(millis(self.began.elapsed()), Ordering::Release);
+        self.last_awake.store(since_boot(), Ordering::Release);
         self.octets.fetch_add(octets as u64, Ordering::AcqRel);
         self.news.notify_waiters();
     }
@@ -61,9 +65,11 @@ impl Heard {
 
     /// Since the last octet; since the beginning where there was none.
     pub fn silence(&self) -> Duration {
-        let last = self.last.load(Ordering::Acquire).saturating_sub(1);
-        let elapsed = self.began.elapsed();
-        elapsed.saturating_sub(Duration::from_millis(last))
+        let last = self.last.load(Ordering::Acquire);
+        let silent = millis(self.began.elapsed()).saturating_sub(last);
+        let last_awake = self.last_awake.load(Ordering::Acquire);
+        let asleep = since_boot().saturating_sub(last_awake);
+        Duration::from_millis(silent.max(asleep))
     }
 
     /// Returns once more than `octets` have come.
@@ -76,6 +82,24 @@ impl Heard {
             news.await;
         }
     }
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// Milliseconds since the machine was started, sleep included.
+#[cfg(target_os = "linux")]
+fn since_boot() -> u64 {
+    use rustix::time::{ClockId, clock_gettime};
+    let now = clock_gettime(ClockId::Boottime);
+    let seconds = u64::try_from(now.tv_sec).unwrap_or(0);
+    seconds * 1000 + u64::try_from(now.tv_nsec).unwrap_or(0) / 1_000_000
+}
+
+#[cfg(not(target_os = "linux"))]
+fn since_boot() -> u64 {
+    0
 }
 
 /// A wire whose reads and writes are noted.
