@@ -5,12 +5,45 @@ mod scripted;
 mod silent;
 mod slow;
 mod stalled;
+mod stopped;
 
-use crate::support::{Listen, Serve, accepts, free_port, pattern, wait_for};
+use crate::support::{Listen, Proc, Serve, accepts, free_port, pattern, wait_for};
 use rustix::process::Signal;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+
+const MIB: u64 = 1024 * 1024;
+/// What a stalled tunnel may hold in one process: its window, twice while a buffer grows, and a buffer
+/// on the way out.
+const BOUND: u64 = 3 * MIB;
+
+/// How tunnels are asked for.
+#[derive(Clone, Copy)]
+enum Way {
+    H2,
+    H2Post,
+}
+
+impl Way {
+    /// What leads a client through `serve`.
+    fn args(self, serve: &Serve) -> Vec<String> {
+        let via = match self {
+            Way::H2 => "h2",
+            Way::H2Post => "h2-post",
+        };
+        ["-x", &h2c(serve), "--via", via].map(str::to_owned).into()
+    }
+}
+
+/// Resident memory, octets.
+fn resident(process: &Proc) -> u64 {
+    let pid = process.pid().as_raw_nonzero();
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
+    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
+    let kib = line.and_then(|l| l.trim().split(' ').next()?.parse::<u64>().ok());
+    kib.expect("VmRSS") * 1024
+}
 
 /// A tunnel through `listen` at `port`.
 fn tunnel(port: u16) -> TcpStream {

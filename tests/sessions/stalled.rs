@@ -1,23 +1,11 @@
 //! A tunnel that nobody reads, beside one that is busy.
 
-use super::{h2c, ping, tunnel};
-use crate::support::{Listen, Proc, Serve, Target, wait_for};
+use super::{BOUND, Way, ping, resident, tunnel};
+use crate::support::{Listen, Serve, Target, wait_for};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
 const MIB: u64 = 1024 * 1024;
-/// What a stalled tunnel may hold in one process: its window, twice while a buffer grows, and a buffer
-/// on the way out.
-const BOUND: u64 = 3 * MIB;
-
-/// Resident memory, octets.
-fn resident(process: &Proc) -> u64 {
-    let pid = process.pid().as_raw_nonzero();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|l| l.trim().split(' ').next()?.parse::<u64>().ok());
-    kib.expect("VmRSS") * 1024
-}
 
 /// Writes pieces of `size` until nothing is taken any more.
 fn flood(mut stream: &TcpStream, size: usize, limit: u64) -> u64 {
@@ -42,6 +30,7 @@ fn flood(mut stream: &TcpStream, size: usize, limit: u64) -> u64 {
 }
 
 struct Scene {
+    way: Way,
     serve: Serve,
     listen: Listen,
     /// Accepts, and leaves it to the test what is read.
@@ -49,13 +38,16 @@ struct Scene {
 }
 
 impl Scene {
-    fn new() -> Scene {
+    fn new(way: Way) -> Scene {
         let target = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
         let serve = Serve::start();
         let at = target.local_addr().expect("address");
         let specs = [&format!("0:{at}"), "0:echo:"];
-        let listen = Listen::start(&["-x", &h2c(&serve)], &specs);
+        let args = way.args(&serve);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        let listen = Listen::start(&args, &specs);
         Scene {
+            way,
             serve,
             listen,
             target,
@@ -77,9 +69,8 @@ impl Scene {
 }
 
 /// Both directions stalled at once, in full frames: the sibling goes on, and memory stays bounded.
-#[test]
-fn a_stalled_tunnel_holds_nobody_up() {
-    let mut scene = Scene::new();
+fn a_stalled_tunnel_holds_nobody_up(way: Way) {
+    let mut scene = Scene::new(way);
     let busy = tunnel(scene.listen.ports[1]);
     ping(&busy, 500);
     let before = scene.memory();
@@ -101,9 +92,8 @@ fn a_stalled_tunnel_holds_nobody_up() {
 
 /// A byte at a time into a tunnel that nobody reads: many small frames must neither end the session nor
 /// weigh more than their bytes.
-#[test]
-fn many_small_frames_are_no_flood() {
-    let mut scene = Scene::new();
+fn many_small_frames_are_no_flood(way: Way) {
+    let mut scene = Scene::new(way);
     let busy = tunnel(scene.listen.ports[1]);
     let (near, far) = scene.stalled();
     // First the socket behind the terminator has to be full.
@@ -133,22 +123,44 @@ fn many_small_frames_are_no_flood() {
 }
 
 /// A stalled tunnel that is given up leaves no debt: the session carries as much as before.
-#[test]
-fn the_room_of_a_stalled_tunnel_comes_back() {
-    let scene = Scene::new();
+fn the_room_of_a_stalled_tunnel_comes_back(way: Way) {
+    let scene = Scene::new(way);
     for _ in 0..12 {
         let (near, far) = scene.stalled();
         flood(&far, 65_536, 1024 * MIB);
         drop((near, far));
     }
     let target = Target::ends_first(5, 16 * MIB);
-    let listen = Listen::start(
-        &["-x", &h2c(&scene.serve)],
-        &[&format!("0:{}", target.addr())],
-    );
+    let args = scene.way.args(&scene.serve);
+    let args: Vec<&str> = args.iter().map(String::as_str).collect();
+    let listen = Listen::start(&args, &[&format!("0:{}", target.addr())]);
     let stream = tunnel(listen.ports[0]);
     stream.shutdown(std::net::Shutdown::Write).expect("end");
     let got = std::io::copy(&mut { &stream }, &mut std::io::sink()).expect("a clean end");
     assert_eq!(got, 16 * MIB);
     ping(&tunnel(scene.listen.ports[1]), 1000);
+}
+
+macro_rules! ways {
+    ($($module:ident $way:ident;)*) => {
+        $(
+            mod $module {
+                ways!(tests $way: a_stalled_tunnel_holds_nobody_up many_small_frames_are_no_flood
+                    the_room_of_a_stalled_tunnel_comes_back);
+            }
+        )*
+    };
+    (tests $way:ident: $($test:ident)*) => {
+        $(
+            #[test]
+            fn $test() {
+                super::$test(super::Way::$way);
+            }
+        )*
+    };
+}
+
+ways! {
+    h2 H2;
+    h2_post H2Post;
 }
