@@ -87,11 +87,15 @@ pub struct Hop {
 }
 
 impl Hop {
-    pub const ALL: [Hop; 4] = [
+    pub const ALL: [Hop; 8] = [
         Hop::new("h1", false, "h1"),
         Hop::new("h1 over TLS", true, "h1"),
         Hop::new("h2", false, "h2"),
         Hop::new("h2 over TLS", true, "h2"),
+        Hop::new("h1-post", false, "h1-post"),
+        Hop::new("h1-post over TLS", true, "h1-post"),
+        Hop::new("h2-post", false, "h2-post"),
+        Hop::new("h2-post over TLS", true, "h2-post"),
     ];
 
     const fn new(name: &'static str, tls: bool, via: &'static str) -> Hop {

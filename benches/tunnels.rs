@@ -7,17 +7,19 @@ mod figures;
 mod idle;
 mod lanes;
 mod peer;
+mod pool;
 mod set_up;
 mod start_up;
 #[path = "../tests/support/mod.rs"]
 mod support;
 mod throughput;
 
-const SECTIONS: [(&str, fn()); 4] = [
+const SECTIONS: [(&str, fn()); 5] = [
     ("idle", idle::run),
     ("start", start_up::run),
     ("throughput", throughput::run),
     ("setup", set_up::run),
+    ("pool", pool::run),
 ];
 
 fn main() {

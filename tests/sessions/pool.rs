@@ -3,6 +3,7 @@
 use super::scripted::Proxy;
 use super::{ping, tunnel};
 use crate::support::{Listen, Serve, free_port, wait_for};
+use std::collections::HashSet;
 use std::net::{Shutdown, TcpStream};
 use std::sync::atomic::Ordering;
 
@@ -125,6 +126,29 @@ fn the_first_tunnel_in_a_warm_session_pays_for_its_request_only() {
         first.contains("(resolve 0.0, tcp 0.0, tls 0.0, request "),
         "{first}"
     );
+}
+
+/// Where one session moves much, what comes next gets another one, so that they share the cores.
+#[test]
+fn a_busy_session_gets_company() {
+    if std::thread::available_parallelism().map_or(1, usize::from) < 2 {
+        return;
+    }
+    let serve = Serve::with(&["-v"]);
+    let url = serve.url.replace("http:", "h2c:");
+    let specs = ["0:echo:", "0:source:1000000000000"];
+    let listen = Listen::start(&["-x", &url], &specs);
+    let bulk = tunnel(listen.ports[1]);
+    std::thread::scope(|scope| {
+        let reader = &bulk;
+        scope.spawn(move || std::io::copy(&mut { reader }, &mut std::io::sink()));
+        wait_for("a second session", || {
+            ping(&tunnel(listen.ports[0]), 1);
+            let clients: HashSet<String> = serve.tunnels().into_iter().map(|t| t.0).collect();
+            (clients.len() == 2).then_some(())
+        });
+        bulk.shutdown(Shutdown::Both).expect("end");
+    });
 }
 
 /// What ended is opened again, also before the next client.
