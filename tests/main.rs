@@ -1,5 +1,6 @@
 //! All tests of the program: black-box tests that run the binary, against scripted peers and against real ones.
 
+mod attacks;
 mod client;
 mod conformance;
 mod docs;

@@ -8,6 +8,7 @@ use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::h2;
+use crate::carrier::h2::server::Ending;
 use crate::http::asked::{self, Method};
 use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::policy::Clients;
@@ -124,6 +125,7 @@ impl Terminator {
         held: Held,
     ) {
         let mut live = true;
+        let mut should_end = std::pin::pin!(session.should_end());
         loop {
             let asked = tokio::select! {
                 asked = session.next() => asked,
@@ -132,7 +134,12 @@ impl Terminator {
                     session.drain();
                     continue;
                 }
+                ending = &mut should_end => return session.end(ending).await,
             };
+            if session.is_abused() {
+                tracing::info!("{client}: the session ended: too many withdrawn requests");
+                return session.end(Ending::Withdrawals).await;
+            }
             match asked {
                 Some(Ok(asking)) => {
                     let (this, client, held) = (self.clone(), client.clone(), held.another());

@@ -108,8 +108,15 @@ fn same(a: &Host, b: &Host) -> bool {
 static LOOKUPS: Semaphore = Semaphore::const_new(64);
 
 async fn lookup(host: &Host, port: u16) -> Result<Vec<IpAddr>, String> {
-    let _turn = LOOKUPS.acquire().await.map_err(|e| e.to_string())?;
-    let found = tokio::net::lookup_host((host.to_string(), port)).await;
+    let turn = LOOKUPS.acquire().await.map_err(|e| e.to_string())?;
+    let asked = (host.to_string(), port);
+    // The turn is the lookup's, which goes on in its thread when nobody waits for it any more.
+    let found = tokio::spawn(async move {
+        let _turn = turn;
+        let found = tokio::net::lookup_host(asked).await;
+        found.map(|found| found.collect::<Vec<_>>())
+    });
+    let found = found.await.map_err(|e| e.to_string())?;
     let found = found.map_err(|e| {
         let text = e.to_string();
         let text = text.trim_start_matches("failed to lookup address information: ");

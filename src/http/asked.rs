@@ -56,6 +56,7 @@ pub fn of_http2(
     fields: &Fields,
     forward: Option<&Target>,
 ) -> Result<Asked, Refusal> {
+    check_host(authority, fields)?;
     match method {
         "CONNECT" => Ok(Asked {
             target: connect::target_of_http2(authority, fields)?,
@@ -66,6 +67,21 @@ pub fn of_http2(
             post_for(forward, path, authority, fields)
         }
         _ => Err(not_allowed()),
+    }
+}
+
+/// RFC 9113 §8.3.1: a Host beside `:authority` must not say something else.
+fn check_host(authority: Option<&str>, fields: &Fields) -> Result<(), Refusal> {
+    let Some(authority) = authority else {
+        return Ok(());
+    };
+    let same = |host: &[u8]| connect::names_authority(host, authority);
+    match fields.all("host").all(same) {
+        true => Ok(()),
+        false => {
+            let details = "the Host field differs from :authority";
+            Err(Refusal::new(ProxyError::HttpRequestError, details))
+        }
     }
 }
 

@@ -50,15 +50,20 @@ fn check_host(request: &RequestHead) -> Result<(), Refusal> {
         (None, _) => bad("no Host field"),
         (Some(_), Some(_)) => bad("more than one Host field"),
         (Some(host), None) => {
-            let authority = request.target.as_bytes();
-            let colon = request.target.rfind(':').unwrap_or(authority.len());
-            let equal = |other: &[u8]| host.eq_ignore_ascii_case(other);
-            if equal(authority) || equal(&authority[..colon]) {
+            if names_authority(host, &request.target) {
                 return Ok(());
             }
             bad("the Host field differs from the request target")
         }
     }
+}
+
+/// A Host field that says what the authority says, perhaps without the port.
+pub fn names_authority(host: &[u8], authority: &str) -> bool {
+    let colon = authority.rfind(':').unwrap_or(authority.len());
+    [authority, &authority[..colon]]
+        .iter()
+        .any(|name| host.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// RFC 9110 §9.3.6: CONNECT has no content; a claim of some is an attempt at smuggling or a mistake.

@@ -7,7 +7,7 @@ use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// How long a peer may go without acknowledging anything before it is reset all the same.
-const PATIENCE: Duration = Duration::from_secs(10);
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Returns once the peer's kernel has everything that was written, or when it has stopped taking
 /// it. So a reset that follows does not overtake the data before it.
@@ -22,17 +22,19 @@ pub async fn sent<W: Wire>(wire: &mut W) {
     ) {
         return;
     }
-    let Some(tcp) = wire.tcp() else { return };
     let mut least = u32::MAX;
     let mut progress = Instant::now();
     let mut pause = Duration::from_micros(200);
     loop {
-        let left = unsent(tcp);
+        let Some(left) = wire.tcp().map(unsent) else {
+            return;
+        };
         if left < least {
             least = left;
             progress = Instant::now();
         }
-        if left == 0 || progress.elapsed() >= PATIENCE {
+        // Nothing arrives any more where the connection broke.
+        if left == 0 || progress.elapsed() >= PATIENCE || wire.broken().is_some() {
             return;
         }
         tokio::time::sleep(pause).await;

@@ -150,6 +150,8 @@ struct Relay<N, F> {
 #[derive(Default)]
 struct Timer {
     quiet_since: Option<Instant>,
+    /// How often a side that takes nothing was looked at since then.
+    looks: u32,
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -228,6 +230,11 @@ impl<N: Wire, F: Wire> Relay<N, F> {
                 Poll::Ready(Due::Fin) => self.to_far.hold_end = false,
                 Poll::Ready(Due::Input) => self.to_far.end_when_idle = true,
                 Poll::Ready(Due::Idle) => return Poll::Ready(End::Idle),
+                Poll::Ready(Due::Stuck) => {
+                    if let Some(end) = self.source_broken() {
+                        return Poll::Ready(end);
+                    }
+                }
             }
         }
     }
@@ -291,6 +298,19 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         }
     }
 
+    /// A side that broke has what it sent before delivered, but not to a side that takes nothing any
+    /// more: then it would be held for ever.
+    fn source_broken(&mut self) -> Option<End> {
+        self.timer.looks += 1;
+        let near = self.to_far.is_blocked().then(|| self.near.broken());
+        if let Some(error) = near.flatten() {
+            return Some(self.end_broken(Side::Near, Access::Read, error));
+        }
+        let far = self.to_near.is_blocked().then(|| self.far.broken());
+        let error = far.flatten()?;
+        Some(self.end_broken(Side::Far, Access::Read, error))
+    }
+
     /// What there is to wait for, and how long.
     fn next_due(&self) -> Option<(Duration, Due)> {
         // While the near side does not take what came, it is not the far side that is quiet; and a
@@ -304,7 +324,11 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         let waits_for_input =
             far_ended && self.options.near == Near::Stdio && !self.to_far.is_blocked();
         let input = waits_for_input.then_some(INPUT_QUIET);
+        // A person who reads slowly will read what came before the break, however late.
+        let blocked = self.to_far.is_blocked() || self.to_near.is_blocked();
+        let stuck = blocked && self.options.near == Near::Peer;
         let candidates = [
+            stuck.then_some((drain::PATIENCE * (self.timer.looks + 1), Due::Stuck)),
             fin.map(|wait| (wait, Due::Fin)),
             input.map(|wait| (wait, Due::Input)),
             idle.map(|wait| (wait, Due::Idle)),
@@ -316,14 +340,22 @@ impl<N: Wire, F: Wire> Relay<N, F> {
     }
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, moved: bool) -> Poll<Due> {
+        if moved {
+            self.timer.quiet_since = None;
+            self.timer.looks = 0;
+        }
         let Some((wait, due)) = self.next_due() else {
             self.timer.quiet_since = None;
+            self.timer.looks = 0;
+            // It may be wanted again soon, but an idle tunnel has none.
+            let sleep = self.timer.sleep.as_mut();
+            if sleep.is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
+                self.timer.sleep = None;
+            }
             return Poll::Pending;
         };
         let now = Instant::now();
-        if moved || self.timer.quiet_since.is_none() {
-            self.timer.quiet_since = Some(now);
-        }
+        self.timer.quiet_since.get_or_insert(now);
         loop {
             let since = self.timer.quiet_since.unwrap_or(now);
             let Some(at) = since.checked_add(wait) else {
@@ -331,10 +363,15 @@ impl<N: Wire, F: Wire> Relay<N, F> {
             };
             let sleep = &mut self.timer.sleep;
             let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-            if sleep.deadline() != at {
+            // One that is due earlier is left to come: most are put off before.
+            if sleep.deadline() > at {
                 sleep.as_mut().reset(at);
             }
             ready!(sleep.as_mut().poll(cx));
+            if Instant::now() < at {
+                sleep.as_mut().reset(at);
+                continue;
+            }
             // The far side cannot answer what has not reached it.
             let on_its_way = self.far.tcp().is_some_and(|tcp| drain::unsent(tcp) > 0);
             if !(due == Due::Fin && on_its_way) {
@@ -358,6 +395,8 @@ enum Due {
     /// stdin has no more for a far side that has ended.
     Input,
     Idle,
+    /// A side has taken nothing for long.
+    Stuck,
 }
 
 #[cfg(test)]

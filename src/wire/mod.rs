@@ -34,6 +34,12 @@ pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
     /// to be woken for more. For wires that share a connection with others.
     fn poll_absorb(&mut self, _cx: &mut Context<'_>) {}
 
+    /// How the wire broke, where that shows without reading what is left in it. To be asked when the
+    /// wire is about to be given up: it may be the only time that this is told.
+    fn broken(&self) -> Option<io::Error> {
+        None
+    }
+
     /// Octets are there although a read was pending: the runtime has not looked yet, or wanted
     /// others to have their turn.
     fn has_input(&self) -> bool {
@@ -61,6 +67,10 @@ impl Wire for BoxWire {
 
     fn poll_absorb(&mut self, cx: &mut Context<'_>) {
         (**self).poll_absorb(cx);
+    }
+
+    fn broken(&self) -> Option<io::Error> {
+        (**self).broken()
     }
 
     fn has_input(&self) -> bool {

@@ -38,6 +38,10 @@ impl<W: Wire> Wire for Prefixed<W> {
         !self.prefix.is_empty() || self.inner.has_input()
     }
 
+    fn broken(&self) -> Option<io::Error> {
+        self.inner.broken()
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         self.inner.tcp()
     }

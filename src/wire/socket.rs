@@ -86,6 +86,13 @@ impl Wire for Socket {
         }
     }
 
+    fn broken(&self) -> Option<io::Error> {
+        match &self.io {
+            Io::Tcp(tcp) => tcp.take_error().ok()?,
+            Io::Unix(unix) => unix.take_error().ok()?,
+        }
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         match &self.io {
             Io::Tcp(tcp) => Some(tcp),

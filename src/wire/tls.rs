@@ -2,11 +2,16 @@
 //! RFC 9112 §9.8).
 
 use crate::wire::{Abort, Wire};
+use std::io;
 use tokio::net::TcpStream;
 
 impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
     fn abort(&mut self, reason: Abort) {
         self.get_mut().0.abort(reason);
+    }
+
+    fn broken(&self) -> Option<io::Error> {
+        self.get_ref().0.broken()
     }
 
     fn tcp(&self) -> Option<&TcpStream> {
@@ -17,6 +22,10 @@ impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
 impl<W: Wire> Wire for tokio_rustls::server::TlsStream<W> {
     fn abort(&mut self, reason: Abort) {
         self.get_mut().0.abort(reason);
+    }
+
+    fn broken(&self) -> Option<io::Error> {
+        self.get_ref().0.broken()
     }
 
     fn tcp(&self) -> Option<&TcpStream> {

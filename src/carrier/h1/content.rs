@@ -133,6 +133,10 @@ impl Wire for Content {
         self.wire.has_input()
     }
 
+    fn broken(&self) -> Option<io::Error> {
+        self.wire.broken()
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         self.wire.tcp()
     }

@@ -5,8 +5,10 @@ use crate::carrier::h2::load::Load;
 pub use crate::carrier::h2::load::Slot;
 use crate::carrier::h2::stream::{Kind, Stream};
 use crate::carrier::h2::tap::{Heard, Tap};
+use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW, broken};
 use crate::carrier::h2::{PING_EVERY, PING_PATIENCE, PROOF_PATIENCE, STALE};
+use crate::carrier::h2::{SMALL_FRAMES, STALLED_AT_CLIENT};
 use crate::carrier::{HalfClose, Opened, greeting, refused};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::http::{Field, Fields, TunnelRequest, request};
@@ -108,12 +110,13 @@ impl Session {
             .max_frame_size(FRAME)
             .max_header_list_size(16 * 1024)
             .max_send_buffer_size(SEND_BUFFER)
+            .data_frame_budget(SMALL_FRAMES)
             .enable_push(false);
         let heard = Arc::new(Heard::default());
         let wire: BoxWire = Box::new(Tap::new(wire, heard.clone()));
         let (requests, connection) = builder.handshake(wire).await.map_err(|e| failed(&e))?;
         let state = Arc::new(State {
-            load: Arc::new(Load::new(changed)),
+            load: Arc::new(Load::new(Window::new(STALLED_AT_CLIENT), Some(changed))),
             heard,
             prove: Notify::new(),
             settled: AtomicBool::new(false),

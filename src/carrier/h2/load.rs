@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::sync::Notify;
 
 /// Of one session.
-#[derive(Default)]
 pub struct Load {
     pub window: Window,
     tunnels: AtomicUsize,
@@ -16,10 +15,11 @@ pub struct Load {
 }
 
 impl Load {
-    pub fn new(changed: Arc<Notify>) -> Self {
+    pub fn new(window: Window, changed: Option<Arc<Notify>>) -> Self {
         Load {
-            changed: Some(changed),
-            ..Load::default()
+            window,
+            tunnels: AtomicUsize::new(0),
+            changed,
         }
     }
 

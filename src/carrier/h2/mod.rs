@@ -24,8 +24,16 @@ const SESSION_WINDOW: u32 = 4 * 1024 * 1024;
 const FRAME: u32 = 64 * 1024;
 /// Octets of one tunnel that wait to be sent, at most.
 const SEND_BUFFER: usize = 256 * 1024;
-/// Tunnels that a client may have open in one session.
-const STREAMS: u32 = 10_000;
+/// Tunnels that a client may have open in one session. What a client can make a session cost grows with
+/// them (each change of the initial window visits all streams); whoever needs more opens another session.
+const STREAMS: u32 = 1000;
+/// What h2 charges for DATA frames that are not taken yet: the octets that each lacks to 256. Enough for
+/// four small ones in each tunnel of a session, also of a server that takes ten times as many as ours.
+const SMALL_FRAMES: usize = 4 * 256 * 10 * STREAMS as usize;
+/// Octets that the stalled tunnels of one session may hold together; then the session waits for them. A
+/// terminator serves strangers, a client its own user.
+const STALLED_AT_SERVER: usize = 64 * 1024 * 1024;
+const STALLED_AT_CLIENT: usize = 512 * 1024 * 1024;
 
 /// A client asks a silent proxy for a sign of life this often, and gives it so long to answer.
 const PING_EVERY: Duration = Duration::from_secs(5);
@@ -34,6 +42,12 @@ const PING_PATIENCE: Duration = Duration::from_secs(5);
 /// machine, has to give a sign of life before it gets a new tunnel, and has so long for it.
 const STALE: Duration = Duration::from_secs(6);
 const PROOF_PATIENCE: Duration = Duration::from_secs(2);
+
+/// A client's session without tunnels may be silent for so long; before its first request less.
+const IDLE_SESSION: Duration = Duration::from_secs(300);
+/// Requests that a client withdraws before they are answered, beyond which it is sent away if they are
+/// most of its requests (CVE-2023-44487, one at a time).
+const WITHDRAWN: usize = 1000;
 
 /// How a stream's error looks to whoever reads or writes the wire.
 fn broken(error: &h2::Error) -> io::Error {

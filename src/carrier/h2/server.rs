@@ -1,30 +1,51 @@
 //! The terminator's side: a session with a client, and its requests.
 
 use crate::base::Target;
-use crate::base::defaults::AGENT;
+use crate::base::defaults::{AGENT, HEAD_TIMEOUT};
 use crate::carrier::h2::client::fields;
 use crate::carrier::h2::load::{Load, Slot};
 use crate::carrier::h2::stream::{Kind, Stream};
+use crate::carrier::h2::tap::{Heard, Tap};
+use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::carrier::h2::{IDLE_SESSION, SMALL_FRAMES, STALLED_AT_SERVER, WITHDRAWN};
 use crate::http::asked::{self, Method};
 use crate::http::post::{GREETING, answer_fields};
 use crate::http::{Asked, Fields, Refusal};
-use crate::wire::BoxWire;
+use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
-use h2::RecvStream;
 use h2::server::{Connection, SendResponse};
+use h2::{Reason, RecvStream};
 use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
 use std::future::poll_fn;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 /// The first octets of every HTTP/2 connection (RFC 9113 §3.4).
 pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// For the last frame of a session to leave.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// A client's connection. It moves only while [`Session::next`] is polled.
 pub struct Session {
     connection: Connection<BoxWire, Bytes>,
     load: Arc<Load>,
     target: u32,
+    heard: Arc<Heard>,
+    /// Requests so far, and those that were withdrawn before they were answered.
+    requests: Arc<AtomicUsize>,
+    withdrawn: Arc<AtomicUsize>,
+}
+
+/// Why a terminator ends a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// It was silent for long and has no tunnels.
+    Idle,
+    /// Its client withdraws most of what it asks for.
+    Withdrawals,
 }
 
 /// A request that waits for its answer.
@@ -32,6 +53,7 @@ pub struct Asking {
     request: Request<RecvStream>,
     respond: SendResponse<Bytes>,
     slot: Slot,
+    withdrawn: Arc<AtomicUsize>,
 }
 
 impl Session {
@@ -43,11 +65,17 @@ impl Session {
             .max_frame_size(FRAME)
             .max_header_list_size(16 * 1024)
             .max_concurrent_streams(STREAMS)
-            .max_send_buffer_size(SEND_BUFFER);
+            .max_send_buffer_size(SEND_BUFFER)
+            .data_frame_budget(SMALL_FRAMES);
+        let heard = Arc::new(Heard::default());
+        let wire: BoxWire = Box::new(Tap::new(wire, heard.clone()));
         Ok(Session {
             connection: builder.handshake(wire).await?,
-            load: Arc::default(),
+            load: Arc::new(Load::new(Window::new(STALLED_AT_SERVER), None)),
             target: SESSION_WINDOW,
+            heard,
+            requests: Arc::default(),
+            withdrawn: Arc::default(),
         })
     }
 
@@ -65,11 +93,52 @@ impl Session {
             Ok(asked) => asked,
             Err(error) => return Some(Err(error)),
         };
+        self.requests.fetch_add(1, Ordering::Relaxed);
         Some(Ok(Asking {
             request,
             respond,
             slot: Slot::new(&self.load),
+            withdrawn: self.withdrawn.clone(),
         }))
+    }
+
+    /// Returns when the session should end. It may be waited for while the session moves.
+    pub fn should_end(&self) -> impl Future<Output = Ending> + Send + use<> {
+        let (heard, load) = (self.heard.clone(), self.load.clone());
+        let requests = self.requests.clone();
+        async move {
+            loop {
+                let limit = match requests.load(Ordering::Relaxed) {
+                    0 => HEAD_TIMEOUT,
+                    _ => IDLE_SESSION,
+                };
+                let left = limit.saturating_sub(heard.silence());
+                if left.is_zero() && load.tunnels() == 0 {
+                    return Ending::Idle;
+                }
+                // With tunnels silence means nothing.
+                let pause = if load.tunnels() > 0 { limit } else { left };
+                tokio::time::sleep(pause.max(Duration::from_millis(100))).await;
+            }
+        }
+    }
+
+    /// Its client withdraws most of its requests.
+    pub fn is_abused(&self) -> bool {
+        let withdrawn = self.withdrawn.load(Ordering::Relaxed);
+        withdrawn >= WITHDRAWN && withdrawn * 2 > self.requests.load(Ordering::Relaxed)
+    }
+
+    /// Ends it with whatever it carries, and says why.
+    pub async fn end(mut self, ending: Ending) {
+        self.connection.abrupt_shutdown(match ending {
+            Ending::Idle => Reason::NO_ERROR,
+            Ending::Withdrawals => Reason::ENHANCE_YOUR_CALM,
+        });
+        let farewell = Deadline::after(FAREWELL);
+        let _ = farewell
+            .run(poll_fn(|cx| self.connection.poll_closed(cx)))
+            .await;
     }
 
     /// GOAWAY: no more requests, live tunnels go on.
@@ -103,6 +172,7 @@ impl Asking {
     /// Returns when the client no longer wants it.
     pub async fn withdrawn(&mut self) {
         let _ = poll_fn(|cx| self.respond.poll_reset(cx)).await;
+        self.withdrawn.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Says that the tunnel is open, and gives the tunnel.

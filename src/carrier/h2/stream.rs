@@ -101,6 +101,11 @@ impl Wire for Stream {
         });
     }
 
+    fn broken(&self) -> Option<io::Error> {
+        let error = self.ended.as_ref()?.as_ref().err()?;
+        Some(io::Error::new(error.kind(), error.to_string()))
+    }
+
     /// Takes frames out of the connection at once: those that lie there count against all tunnels of
     /// the session.
     fn poll_absorb(&mut self, cx: &mut Context<'_>) {
@@ -119,19 +124,32 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        if self.inbox.is_empty() {
-            let Some(mut data) = ready!(self.poll_frame(cx)) else {
-                return Poll::Ready(match &self.ended {
-                    Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
-                    _ => Ok(()),
-                });
+        let before = buf.filled().len();
+        // As many frames as there are and fit: small ones must not pile up one read after the other.
+        while self.inbox.is_empty() && buf.remaining() > 0 {
+            let nothing_yet = buf.filled().len() == before;
+            let mut data = match self.poll_frame(cx) {
+                Poll::Ready(Some(data)) => data,
+                Poll::Pending if nothing_yet => return Poll::Pending,
+                Poll::Ready(None) if nothing_yet => {
+                    return Poll::Ready(match &self.ended {
+                        Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
+                        _ => Ok(()),
+                    });
+                }
+                // It shows again with the next read.
+                Poll::Pending | Poll::Ready(None) => return Poll::Ready(Ok(())),
             };
             let n = data.len().min(buf.remaining());
             buf.put_slice(&data[..n]);
             data.advance(n);
             self.give_credit(n);
-            self.slot.window.withhold(data.len());
-            self.inbox.extend_from_slice(&data);
+            if !data.is_empty() {
+                self.slot.window.withhold(data.len());
+                self.inbox.extend_from_slice(&data);
+            }
+        }
+        if buf.filled().len() > before {
             return Poll::Ready(Ok(()));
         }
         let n = self.inbox.len().min(buf.remaining());

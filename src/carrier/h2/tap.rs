@@ -119,6 +119,10 @@ impl Wire for Tap {
         self.wire.abort(reason);
     }
 
+    fn broken(&self) -> Option<io::Error> {
+        self.wire.broken()
+    }
+
     fn tcp(&self) -> Option<&TcpStream> {
         self.wire.tcp()
     }

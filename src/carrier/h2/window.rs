@@ -12,17 +12,25 @@ use std::task::Waker;
 
 /// The window grows in steps of this many octets.
 const STEP: usize = 1024 * 1024;
-/// RFC 9113 §6.9.1.
-const LARGEST: usize = (1 << 31) - 1;
 
 /// Shared by a session's tunnels and whoever drives its connection.
-#[derive(Default)]
 pub struct Window {
+    /// It grows by no more than this.
+    most: usize,
     withheld: AtomicUsize,
     driver: Mutex<Option<Waker>>,
 }
 
 impl Window {
+    /// `most` is what all tunnels together may withhold without holding up the others.
+    pub fn new(most: usize) -> Self {
+        Window {
+            most,
+            withheld: AtomicUsize::new(0),
+            driver: Mutex::default(),
+        }
+    }
+
     /// A tunnel took in `octets` and keeps their credit back.
     pub fn withhold(&self, octets: usize) {
         let before = self.withheld.fetch_add(octets, Ordering::AcqRel);
@@ -48,7 +56,7 @@ impl Window {
             }
         }
         let steps = self.withheld.load(Ordering::Acquire).div_ceil(STEP);
-        let target = (SESSION_WINDOW as usize + steps * STEP).min(LARGEST);
+        let target = SESSION_WINDOW as usize + (steps * STEP).min(self.most);
         u32::try_from(target).unwrap_or(SESSION_WINDOW)
     }
 }
@@ -59,13 +67,14 @@ mod tests {
 
     #[test]
     fn it_grows_by_what_is_withheld() {
-        let window = Window::default();
+        let window = Window::new(100 * STEP);
         let waker = Waker::noop();
         assert_eq!(window.target(waker), SESSION_WINDOW);
         window.withhold(1);
         assert_eq!(window.target(waker), SESSION_WINDOW + 1024 * 1024);
         window.withhold(usize::MAX / 4);
-        assert_eq!(window.target(waker) as usize, LARGEST);
+        let most = SESSION_WINDOW as usize + 100 * STEP;
+        assert_eq!(window.target(waker) as usize, most);
         window.release(usize::MAX / 4 + 1);
         assert_eq!(window.target(waker), SESSION_WINDOW);
     }
