@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 
-/// After a session could not be opened the next attempt comes so much later, and doubles up to the
-/// second value.
+/// After a session has ended, or could not be opened, the next one comes so much later; that doubles up
+/// to the second value until one has lived longer.
 const AGAIN: Duration = Duration::from_secs(1);
 const AGAIN_LATEST: Duration = Duration::from_secs(60);
 
@@ -93,20 +93,22 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
 async fn keep_warm(dialer: Arc<Dialer>) {
     let mut pause = AGAIN;
     loop {
+        let began = Instant::now();
         match dialer.warm_up().await {
             Ok(Some((mut session, setup))) => {
                 tracing::info!("a session is open in {setup}");
-                pause = AGAIN;
                 session.over().await;
                 tracing::info!("a warm session is over");
             }
             Ok(None) => return report::warning("--warm: this way has no sessions to keep open"),
-            Err(error) => {
-                report::warning(&format!("--warm: {error}"));
-                tokio::time::sleep(pause).await;
-                pause = (pause * 2).min(AGAIN_LATEST);
-            }
+            Err(error) => report::warning(&format!("--warm: {error}")),
         }
+        // A proxy may also end sessions as fast as they begin.
+        if began.elapsed() > AGAIN_LATEST {
+            pause = AGAIN;
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(AGAIN_LATEST);
     }
 }
 

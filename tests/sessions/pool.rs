@@ -158,18 +158,18 @@ fn a_warm_session_that_ends_is_replaced() {
     let serve = Serve::with(&["-l", &address]);
     let proxy = format!("h2c://{address}");
     let mut listen = listen(&proxy, &["--warm", "1", "-v"]);
-    let mut count = |what: &'static str, times: usize| {
+    let mut told = |what: &'static str, times: usize| {
         wait_for(what, || {
             let lines = listen.process().lines();
             let count = lines.iter().filter(|l| l.contains(what)).count();
-            (count == times).then_some(())
+            (count >= times).then_some(())
         });
     };
-    count("a session is open in", 1);
+    told("a session is open in", 1);
     drop(serve);
-    count("a warm session is over", 1);
+    told("a warm session is over", 1);
     let _again = Serve::with(&["-l", &address]);
-    count("a session is open in", 2);
+    told("a session is open in", 2);
 }
 
 #[test]
