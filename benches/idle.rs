@@ -2,8 +2,9 @@
 //!
 //! The way is `listen -> serve -> target`, so one run measures both commands; each carries 5,000 tunnels.
 
-use crate::figures::{descriptors, settled_rss, table};
+use crate::figures::{settled_rss, table};
 use crate::lanes::Hop;
+use crate::support::process::descriptors;
 use crate::support::{Listen, wait_until};
 use rustix::process::Pid;
 use std::io::{Read, Write};

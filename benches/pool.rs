@@ -3,8 +3,9 @@
 //! `listen` and `serve` with the built-in echo, so that a tunnel has one descriptor in `listen` and none in `serve`. And
 //! what a warm session saves: the phases of the first tunnel's set-up beside those of the tenth.
 
-use crate::figures::{cpu, quantile, settled_rss, table};
+use crate::figures::{quantile, settled_rss, table};
 use crate::lanes::Hop;
+use crate::support::process::cpu;
 use crate::support::{Listen, wait_for};
 use rustix::process::Pid;
 use std::io::{Read, Write};

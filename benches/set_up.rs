@@ -1,8 +1,9 @@
 //! Tunnels opened per second: connection, handshakes, one byte there and back, close.
 
-use crate::figures::{cpu, median, quantile, table};
+use crate::figures::{median, quantile, table};
 use crate::lanes::{Lane, lanes};
 use crate::peer::Ask;
+use crate::support::process::cpu;
 use std::io::Read;
 use std::thread;
 use std::time::{Duration, Instant};

@@ -1,7 +1,8 @@
 //! How long `connect` takes until its first byte is on the wire, and how many threads it has then.
 
-use crate::figures::{median, quantile, table, threads};
+use crate::figures::{median, quantile, table};
 use crate::lanes::{nothing, spawn};
+use crate::support::process::threads;
 use crate::support::tuncat::TUNCAT;
 use crate::support::{Serve, wait_for};
 use rustix::process::Pid;

@@ -1,8 +1,9 @@
 //! Bytes per second through one stream and through sixteen, from the target to the client, and what they cost.
 
-use crate::figures::{cpu, median, quantile, table};
+use crate::figures::{median, quantile, table};
 use crate::lanes::{Lane, Stream, lanes};
 use crate::peer::{Ask, receive, send};
+use crate::support::process::cpu;
 use std::io::Read;
 use std::sync::Barrier;
 use std::thread;

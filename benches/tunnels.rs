@@ -36,7 +36,7 @@ fn main() {
         eprintln!("no section '{unknown}'; there are: {known}");
         std::process::exit(2);
     }
-    figures::raise_descriptor_limit();
+    support::process::raise_descriptor_limit();
     println!("{}", figures::environment());
     for (name, run) in SECTIONS {
         if chosen.is_empty() || chosen.iter().any(|c| c == name) {

@@ -88,7 +88,7 @@ fn patience_comes_to_an_end() {
 #[test]
 fn patient_reset_of_names() {
     /// Lookups at once, and the threads of the runtime.
-    const THREADS: u64 = 64 + 16;
+    const THREADS: usize = 64 + 16;
     let scene = Scene::new();
     let mut peer = Peer::connect(scene.port);
     let mut most = 0;

@@ -1,7 +1,9 @@
 //! A terminator under attack: what it costs it, and somebody else's tunnel through it at the same time.
 
 use super::peer::{ECHO, Peer};
+use crate::support::process::{cpu, descriptors, peak_memory, resident, threads};
 use crate::support::{Serve, pattern, wait_for};
+use rustix::process::Pid;
 use std::fs;
 use std::sync::mpsc::{self, RecvTimeoutError, Sender};
 use std::thread::{self, JoinHandle};
@@ -13,7 +15,7 @@ pub const MIB: u64 = 1024 * KIB;
 pub struct Scene {
     _serve: Serve,
     pub port: u16,
-    pid: i32,
+    pid: Pid,
     bystander: Bystander,
     descriptors: usize,
     resident: u64,
@@ -23,7 +25,7 @@ pub struct Scene {
 impl Scene {
     pub fn new() -> Scene {
         let mut serve = Serve::start();
-        let (port, pid) = (serve.port, serve.process().pid().as_raw_nonzero().get());
+        let (port, pid) = (serve.port, serve.process().pid());
         let bystander = Bystander::start(port);
         let descriptors = descriptors(pid);
         // What the first connection of a kind costs is no attack's.
@@ -39,9 +41,10 @@ impl Scene {
         };
         scene.wait_for_connections(0);
         // The peak counts from here (proc_pid_clear_refs(5)).
-        fs::write(format!("/proc/{pid}/clear_refs"), "5").expect("reset the peak");
+        fs::write(format!("/proc/{}/clear_refs", pid.as_raw_nonzero()), "5")
+            .expect("reset the peak");
         Scene {
-            resident: memory(pid, "VmRSS:"),
+            resident: resident(pid),
             ..scene
         }
     }
@@ -52,9 +55,11 @@ impl Scene {
     pub fn end(self, name: &str, growth: u64, told: &str) {
         drop(new_tunnel(self.port));
         self.wait_for_connections(0);
-        let cpu = self.cpu();
+        let cpu = cpu(self.pid);
         let trips = self.bystander.stop();
-        let grew = memory(self.pid, "VmHWM:").saturating_sub(self.resident);
+        let grew = peak_memory(self.pid)
+            .expect("a peak")
+            .saturating_sub(self.resident);
         eprintln!(
             "attack {name}: {told}; {:.2} s, peak +{} KiB, {:.2} s of CPU; beside it {} round trips, \
              median {:.1?}, 99 % {:.1?}, worst {:.1?}",
@@ -74,26 +79,21 @@ impl Scene {
         self.bystander.stop();
     }
 
-    /// CPU time of all threads.
+    /// CPU time that the server has used.
     pub fn cpu(&self) -> Duration {
-        let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("threads");
-        let spent = tasks.filter_map(|task| {
-            let text = fs::read_to_string(task.ok()?.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        });
-        Duration::from_nanos(spent.sum())
+        cpu(self.pid)
     }
 
     /// The share of one CPU that it takes while next to nothing is sent to it.
     pub fn idle_share(&self) -> f64 {
         const LOOK: Duration = Duration::from_millis(500);
-        let (before, start) = (self.cpu(), Instant::now());
+        let (before, start) = (cpu(self.pid), Instant::now());
         thread::sleep(LOOK);
-        (self.cpu() - before).as_secs_f64() / start.elapsed().as_secs_f64()
+        (cpu(self.pid) - before).as_secs_f64() / start.elapsed().as_secs_f64()
     }
 
-    pub fn threads(&self) -> u64 {
-        status(self.pid, "Threads:")
+    pub fn threads(&self) -> usize {
+        threads(self.pid)
     }
 
     /// Waits until it has `count` connections, beside that of the bystander.
@@ -116,23 +116,6 @@ fn new_tunnel(port: u16) -> Peer {
     let stream = peer.tunnel(ECHO);
     assert_eq!(peer.echo(stream, b"a new tunnel"), b"a new tunnel");
     peer
-}
-
-fn descriptors(pid: i32) -> usize {
-    let folder = fs::read_dir(format!("/proc/{pid}/fd"));
-    folder.expect("descriptors").count()
-}
-
-/// A line of /proc/PID/status that is in KiB, in octets.
-fn memory(pid: i32, line: &str) -> u64 {
-    status(pid, line) * KIB
-}
-
-fn status(pid: i32, line: &str) -> u64 {
-    let text = fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let rest = text.lines().find_map(|l| l.strip_prefix(line));
-    let value = rest.and_then(|l| l.split_whitespace().next()?.parse().ok());
-    value.expect("a number")
 }
 
 /// Somebody who uses a tunnel on a connection of their own.

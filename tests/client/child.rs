@@ -80,8 +80,8 @@ impl Tunnel {
         }
     }
 
-    pub fn pid(&self) -> u32 {
-        self.child.id()
+    pub fn pid(&self) -> Pid {
+        Pid::from_child(&self.child)
     }
 
     pub fn running(&mut self) -> bool {
@@ -90,7 +90,7 @@ impl Tunnel {
 
     pub fn signal(&mut self, signal: Signal) {
         assert!(self.running(), "it has ended before the signal");
-        kill_process(Pid::from_child(&self.child), signal).expect("signal a child");
+        kill_process(self.pid(), signal).expect("signal a child");
     }
 
     pub fn write(&mut self, bytes: impl AsRef<[u8]>) {

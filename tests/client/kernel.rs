@@ -110,14 +110,6 @@ fn look_up(local: SocketAddr, remote: SocketAddr) -> Option<(u32, u32)> {
     Some((number(sending)?, number(receiving)?))
 }
 
-/// The most memory that a running process has had resident so far, in bytes.
-pub fn peak_memory(pid: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
-    let line = status.lines().find_map(|l| l.strip_prefix("VmHWM:"))?;
-    let kib: u64 = line.trim().trim_end_matches(" kB").parse().ok()?;
-    Some(kib * 1024)
-}
-
 /// The status flags of an open file description.
 pub fn flags(fd: impl AsFd) -> OFlags {
     rustix::fs::fcntl_getfl(fd).expect("flags of a descriptor")

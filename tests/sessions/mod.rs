@@ -7,7 +7,7 @@ mod slow;
 mod stalled;
 mod stopped;
 
-use crate::support::{Listen, Proc, Serve, accepts, free_port, pattern, wait_for};
+use crate::support::{Listen, Serve, accepts, free_port, pattern, wait_for};
 use rustix::process::Signal;
 use std::collections::HashSet;
 use std::io::{ErrorKind, Read, Write};
@@ -34,15 +34,6 @@ impl Way {
         };
         ["-x", &h2c(serve), "--via", via].map(str::to_owned).into()
     }
-}
-
-/// Resident memory, octets.
-fn resident(process: &Proc) -> u64 {
-    let pid = process.pid().as_raw_nonzero();
-    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("status");
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:"));
-    let kib = line.and_then(|l| l.trim().split(' ').next()?.parse::<u64>().ok());
-    kib.expect("VmRSS") * 1024
 }
 
 /// A tunnel through `listen` at `port`.

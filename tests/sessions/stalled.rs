@@ -1,6 +1,7 @@
 //! A tunnel that nobody reads, beside one that is busy.
 
-use super::{BOUND, Way, ping, resident, tunnel};
+use super::{BOUND, Way, ping, tunnel};
+use crate::support::process::resident;
 use crate::support::{Listen, Serve, Target, wait_for};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -62,8 +63,8 @@ impl Scene {
 
     fn memory(&mut self) -> [u64; 2] {
         [
-            resident(self.serve.process()),
-            resident(self.listen.process()),
+            resident(self.serve.process().pid()),
+            resident(self.listen.process().pid()),
         ]
     }
 }

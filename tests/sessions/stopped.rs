@@ -2,6 +2,7 @@
 
 use super::{Way, ping, tunnel};
 use crate::support::proc::guarded;
+use crate::support::process::resident;
 use crate::support::tuncat::TUNCAT;
 use crate::support::{Digest, Listen, Pattern, Serve};
 use rustix::process::{Pid, Signal, kill_process};
@@ -43,10 +44,10 @@ fn a_stopped_client_holds_nobody_up() {
 
     let sending =
         thread::spawn(move || std::io::copy(&mut Pattern::new(5, GIB), &mut far).expect("send"));
-    let before = [serve.process(), listen.process()].map(|p| super::resident(p));
+    let before = [serve.process(), listen.process()].map(|p| resident(p.pid()));
     ping(&busy, ROUND_TRIPS);
     assert!(!sending.is_finished(), "nobody has read it");
-    let after = [serve.process(), listen.process()].map(|p| super::resident(p));
+    let after = [serve.process(), listen.process()].map(|p| resident(p.pid()));
     for (before, after) in before.into_iter().zip(after) {
         assert!(after < before + super::BOUND, "{before} -> {after}");
         eprintln!("a stopped tunnel: {before} -> {after} octets resident");

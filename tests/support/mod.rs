@@ -11,6 +11,7 @@
 pub mod bytes;
 pub mod peers;
 pub mod proc;
+pub mod process;
 pub mod run;
 pub mod target;
 pub mod tuncat;

@@ -2,7 +2,7 @@
 
 use super::request::{connect, connect_request, open, read_head};
 use super::tls::{Trust, client};
-use super::tunnels::{descriptors, raise_descriptor_limit};
+use crate::support::process::{descriptors, raise_descriptor_limit};
 use crate::support::{Serve, Target, wait_until};
 use rustix::process::Pid;
 use std::io::{Read, Write};

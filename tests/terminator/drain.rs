@@ -1,7 +1,8 @@
 //! SIGTERM: no new connections, live tunnels to their end, the rest aborted.
 
 use super::request::connect;
-use super::tunnels::{Stop, Tunnel, descriptors, stop, tunnels};
+use super::tunnels::{Stop, Tunnel, stop, tunnels};
+use crate::support::process::descriptors;
 use crate::support::{Listen, Serve, pattern, wait_for};
 use rustix::process::Signal;
 use std::io::{ErrorKind, Read, Write};

@@ -1,6 +1,7 @@
 //! Limits on the head of a request: bytes, lines, and ten seconds for all of it.
 
 use super::request::{Answer, ask, connect, connect_request, open_on, read_answer};
+use crate::support::process::descriptors;
 use crate::support::{Serve, Target, wait_for};
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -173,11 +174,8 @@ fn a_refused_client_is_not_cut_off_at_once() {
 #[test]
 fn a_refused_client_that_does_not_stop() {
     let mut serve = Serve::start();
-    let pid = serve.process().pid().as_raw_nonzero();
-    let open = || {
-        let folder = std::fs::read_dir(format!("/proc/{pid}/fd"));
-        folder.expect("descriptors").count()
-    };
+    let pid = serve.process().pid();
+    let open = || descriptors(pid);
     let before = open();
     let stream = connect(serve.port);
     let mut writer = stream.try_clone().expect("clone");

@@ -2,7 +2,7 @@
 
 use super::request::open;
 use crate::support::TIMEOUT;
-use rustix::process::{Pid, Resource, getrlimit, setrlimit};
+use crate::support::process::raise_descriptor_limit;
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 
@@ -58,17 +58,4 @@ pub fn stop(mut stream: &TcpStream) -> Stop {
         Err(e) if e.kind() == ErrorKind::ConnectionReset => Stop::Reset,
         Err(e) => panic!("{e}"),
     }
-}
-
-/// Open descriptors of a process.
-pub fn descriptors(pid: Pid) -> usize {
-    let folder = std::fs::read_dir(format!("/proc/{}/fd", pid.as_raw_nonzero()));
-    folder.expect("descriptors of a process").count()
-}
-
-/// The test holds both ends of everything.
-pub fn raise_descriptor_limit() {
-    let mut limit = getrlimit(Resource::Nofile);
-    limit.current = limit.maximum;
-    setrlimit(Resource::Nofile, limit).expect("raise the limit of descriptors");
 }

@@ -36,7 +36,7 @@ fn command_line(args: &[&str], proof: &str) -> String {
     assert_eq!(tunnel.read_exact(1), b"x");
     let head = &peer.heads()[0];
     assert!(head.contains(proof), "the password is used: {head}");
-    let path = format!("/proc/{}/cmdline", tunnel.pid());
+    let path = format!("/proc/{}/cmdline", tunnel.pid().as_raw_nonzero());
     let text = fs::read(path).expect("the command line of a running program");
     String::from_utf8_lossy(&text).replace('\0', " ")
 }

@@ -3,9 +3,9 @@
 use crate::client::LIMIT;
 use crate::client::child::Tunnel;
 use crate::client::expect::TARGET;
-use crate::client::kernel::peak_memory;
 use crate::client::peer::{OK, OK_KEEPS, Peer};
 use crate::client::tls::{Authority, TlsPeer};
+use crate::support::process::peak_memory;
 use crate::support::{Digest, Pattern, wait_for};
 use rustix::process::Signal;
 use std::io::{self, Read, Write};
