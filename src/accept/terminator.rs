@@ -4,7 +4,7 @@ use crate::accept::sniff;
 use crate::accept::{Draining, Held, Incoming};
 use crate::auth::Users;
 use crate::base::Target;
-use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT};
+use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT, TLS_BUFFER};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::h2;
@@ -197,7 +197,8 @@ impl Terminator {
             }
         };
         match deadline.run(all).await.flatten() {
-            Ok(Ok(stream)) => {
+            Ok(Ok(mut stream)) => {
+                stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 Some((Box::new(stream), http2))
             }

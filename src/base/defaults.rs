@@ -29,6 +29,10 @@ pub const HEAD_LINES: usize = 128;
 /// Interim (1xx) answers before the final one.
 pub const INTERIM_ANSWERS: usize = 32;
 
+/// Octets that TLS holds for a connection that does not take them: what the relay writes at a time, framed,
+/// in one go.
+pub const TLS_BUFFER: usize = 80 * 1024;
+
 /// Port of a proxy URL without one: curl's choice for `http`.
 pub const HTTP_PROXY_PORT: u16 = 1080;
 /// Port of a proxy URL without one: curl's choice for `https`.

@@ -113,6 +113,8 @@ pub enum Stage {
     Tls,
     /// The CONNECT request and its answer.
     Request,
+    /// The POST request and its answer.
+    Post,
     /// The tunnel is open.
     Relay,
     Stdin,
@@ -128,6 +130,7 @@ impl Stage {
             Stage::Connect => "connect",
             Stage::Tls => "TLS handshake",
             Stage::Request => "CONNECT",
+            Stage::Post => "POST",
             Stage::Relay => "tunnel",
             Stage::Stdin => "stdin",
             Stage::Stdout => "stdout",
@@ -216,6 +219,14 @@ impl Error {
     /// A defect of this program.
     pub fn internal(cause: impl Into<String>) -> Self {
         Error::new(Kind::Internal, Stage::Arguments, Blame::Tuncat, cause)
+    }
+
+    /// The request was a POST.
+    pub fn of_post(mut self) -> Self {
+        if self.0.stage == Stage::Request {
+            self.0.stage = Stage::Post;
+        }
+        self
     }
 
     /// Names the hop (`proxy http://host:port` or `target host:port`), never with credentials.

@@ -1,7 +1,9 @@
 //! Where the bytes of a tunnel should end, and how that is written on the wire.
 
 use crate::base::host::{self, Host};
+use std::ffi::OsString;
 use std::fmt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 
 /// The end of a tunnel.
@@ -31,6 +33,10 @@ pub enum Builtin {
 /// Built-in targets travel as names below this domain, which never resolves (RFC 6761 §6.4), so no
 /// other proxy can take one for a host.
 const BUILTIN_DOMAIN: &str = ".tuncat.invalid";
+/// And unix sockets of the terminator's machine below this one.
+const UNIX_DOMAIN: &str = ".unix.tuncat.invalid";
+/// Octets of a path in one label of a name, which has up to 63 characters.
+const LABEL: usize = 31;
 
 impl Target {
     /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `echo:`, `discard:` or `source:BYTES`.
@@ -57,22 +63,16 @@ impl Target {
 
     /// The authority-form of CONNECT (RFC 9110 §9.3.6): always with a port.
     ///
-    /// A unix path is percent-encoded as the host with port 1; only `serve` understands that.
+    /// A unix path travels in hexadecimal as labels of a name below [`UNIX_DOMAIN`], with port 1; only `serve` understands
+    /// that.
     pub fn authority(&self) -> String {
         match self {
             Target::Tcp { host, port } => format!("{host}:{port}"),
             Target::Unix(path) => {
-                use std::os::unix::ffi::OsStrExt;
-                let mut out = String::new();
-                for &b in path.as_os_str().as_bytes() {
-                    match b {
-                        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' | b'.' => {
-                            out.push(b as char);
-                        }
-                        _ => out.push_str(&format!("%{b:02X}")),
-                    }
-                }
-                out + ":1"
+                let octets = path.as_os_str().as_bytes();
+                let label = |part: &[u8]| part.iter().map(|b| format!("{b:02x}")).collect();
+                let labels: Vec<String> = octets.chunks(LABEL).map(label).collect();
+                format!("{}{UNIX_DOMAIN}:1", labels.join("."))
             }
             // The ports are those of the classic services of the same name.
             Target::Builtin(Builtin::Echo) => format!("echo{BUILTIN_DOMAIN}:7"),
@@ -83,10 +83,6 @@ impl Target {
 
     /// What a CONNECT asked for: the reverse of [`Target::authority`], and nothing else.
     pub fn from_authority(text: &str) -> Result<Target, String> {
-        if text.starts_with("%2F") || text.starts_with("%2f") {
-            let path = text.strip_suffix(":1").ok_or("a unix path takes port 1")?;
-            return Ok(Target::Unix(percent_decode_path(path)?));
-        }
         let target = Target::parse_tcp(text)?;
         let Target::Tcp {
             host: Host::Name(name),
@@ -95,6 +91,12 @@ impl Target {
         else {
             return Ok(target);
         };
+        if let Some(hex) = name.strip_suffix(UNIX_DOMAIN) {
+            return match port {
+                1 => Ok(Target::Unix(path_of_hex(hex)?)),
+                _ => Err("a unix path takes port 1".into()),
+            };
+        }
         match (name.strip_suffix(BUILTIN_DOMAIN), port) {
             (None, _) => Ok(target),
             (Some("echo"), 7) => Ok(Target::Builtin(Builtin::Echo)),
@@ -108,29 +110,19 @@ impl Target {
     }
 }
 
-fn percent_decode_path(text: &str) -> Result<PathBuf, String> {
-    use std::os::unix::ffi::OsStringExt;
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&b, tail)) = rest.split_first() {
-        rest = tail;
-        if b != b'%' {
-            if !b.is_ascii_alphanumeric() && !b"-_.".contains(&b) {
-                return Err("the unix path is not percent-encoded".into());
-            }
-            bytes.push(b);
-            continue;
-        }
-        let hex = tail.get(..2).and_then(|h| std::str::from_utf8(h).ok());
-        let byte = hex
-            .filter(|h| h.bytes().all(|b| b.is_ascii_hexdigit()))
-            .and_then(|h| u8::from_str_radix(h, 16).ok())
-            .filter(|&b| b != 0)
-            .ok_or("the unix path is not percent-encoded")?;
-        bytes.push(byte);
-        rest = &tail[2..];
+fn path_of_hex(labels: &str) -> Result<PathBuf, String> {
+    let hex = labels.replace('.', "");
+    let bad = || String::from("the unix path is not hexadecimal");
+    if !hex.len().is_multiple_of(2) || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return Err(bad());
     }
-    Ok(std::ffi::OsString::from_vec(bytes).into())
+    let octets = (0..hex.len()).step_by(2);
+    let octets = octets.map(|at| u8::from_str_radix(&hex[at..at + 2], 16));
+    let octets: Vec<u8> = octets.collect::<Result<_, _>>().map_err(|_| bad())?;
+    match octets.first() {
+        Some(b'/') if !octets.contains(&0) => Ok(OsString::from_vec(octets).into()),
+        _ => Err("the unix path is not an absolute path".into()),
+    }
 }
 
 impl fmt::Display for Target {
@@ -156,6 +148,7 @@ mod tests {
             "[::1]:22",
             "10.0.0.1:65535",
             "unix:/run/a b%.sock",
+            "unix:/run/user/1000/a-folder-with-a-long-name/and-another-one-below-it/the-socket-of-an-app.sock",
             "echo:",
             "discard:",
             "source:0",
@@ -185,9 +178,12 @@ mod tests {
             "a b:80",
             "0x7f.1:80",
             "127.1:80",
-            "%2Ftmp%2:1",
-            "%2Ftmp:80",
-            "%2F%00:1",
+            "2f746d7.unix.tuncat.invalid:1",
+            "2f746d70.unix.tuncat.invalid:80",
+            "2f00.unix.tuncat.invalid:1",
+            "746d70.unix.tuncat.invalid:1",
+            "2g.unix.tuncat.invalid:1",
+            ".unix.tuncat.invalid:1",
             "nope.tuncat.invalid:7",
             "echo.tuncat.invalid:8",
             "h:80/",

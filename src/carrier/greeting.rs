@@ -6,10 +6,10 @@ use crate::http::post::GREETING;
 use crate::wire::{BoxWire, Deadline};
 use tokio::io::AsyncReadExt;
 
-/// Takes the greeting, which the answer's head announced, off the tunnel.
-pub async fn take(wire: &mut BoxWire) -> Result<(), Error> {
+/// Takes the greeting, which the answer's head announced, off the tunnel; by `last` at the latest.
+pub async fn take(wire: &mut BoxWire, last: Deadline) -> Result<(), Error> {
     let mut greeting = [0; GREETING.len()];
-    let patience = Deadline::after(refused::GREETING_PATIENCE);
+    let patience = Deadline::after(refused::GREETING_PATIENCE).or(last);
     match patience.run(wire.read_exact(&mut greeting)).await {
         Ok(Ok(_)) if greeting == *GREETING => Ok(()),
         Ok(Ok(_)) => Err(refused::wrong_greeting()),

@@ -4,9 +4,9 @@
 mod greeting;
 pub mod h1;
 pub mod h2;
-mod refused;
+pub mod refused;
 
-use crate::base::{Error, Kind, Stage, Target};
+use crate::base::Target;
 use crate::http::Refusal;
 use crate::wire::BoxWire;
 use std::fmt;
@@ -58,16 +58,6 @@ impl Carrier {
 
     pub fn is_post(self) -> bool {
         matches!(self, Carrier::H1Post | Carrier::H2Post)
-    }
-
-    /// The proxy's answer means that this carrier cannot be had there, so that another may be tried.
-    pub fn is_impossible(self, answer: &Error) -> bool {
-        let not_http2 = self.version() == Version::Http2 && answer.stage() == Stage::Request;
-        match answer.kind() {
-            Kind::Unsupported => true,
-            Kind::NotHttp | Kind::CannotConnect => not_http2,
-            _ => false,
-        }
     }
 }
 

@@ -13,21 +13,25 @@ pub const BODY: usize = 8 * 1024;
 pub const PATIENCE: Duration = Duration::from_millis(500);
 
 /// What to do about somebody on the way who gathers requests or answers.
-const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: proxy_request_buffering off; \
-                        proxy_buffering off; proxy_http_version 1.1), or use another --via";
+const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: grpc_pass instead of proxy_pass; \
+                        HAProxy: no http-buffer-request), or use another --via";
 
 /// How long an answer has for coming once its request has ended, at most.
 pub const LAST_QUESTION: Duration = Duration::from_secs(1);
 /// How long the greeting may take to follow the answer's head.
 pub const GREETING_PATIENCE: Duration = Duration::from_secs(3);
 
-/// A POST was answered only after its content had ended.
-pub fn request_buffered(status: u16) -> Error {
-    let cause = format!(
-        "POST was answered ({status}) only when its content had ended: something on the way holds \
-         the request back until it is whole"
-    );
-    unsupported(cause).hint(BUFFERED)
+/// A POST was answered, and with success, only after its content had ended.
+pub fn request_buffered() -> Error {
+    let cause = "POST was answered only when its content had ended: something on the way holds the \
+                 request back until it is whole (or the target takes that long)";
+    unsupported(cause.into()).hint(BUFFERED)
+}
+
+/// Nor after that.
+pub fn no_answer() -> Error {
+    let cause = "no answer to POST, not even when its content had ended";
+    Error::new(Kind::Timeout, Stage::Request, Blame::Network, cause).hint("-w sets the limit")
 }
 
 /// The greeting that the answer's head announced did not come.
@@ -49,15 +53,13 @@ pub fn wrong_greeting() -> Error {
 }
 
 /// A successful answer to POST that is no tunnel.
-pub fn not_a_tunnel(status: u16, why: &str, body: &[u8], fields: &Fields) -> Error {
-    let html = fields
-        .text("content-type")
-        .is_some_and(|t| t.contains("html"));
+pub fn not_a_tunnel(head: &Head, why: &str, body: &[u8]) -> Error {
+    let status = head.status;
     unsupported(format!("POST was answered with {status}, but {why}"))
         .answer(Answer {
             status,
             token: None,
-            body: excerpt(body, html),
+            body: excerpt(body, head.is_html()),
         })
         .hint("check that 'tuncat serve', or Envoy, answers POST there, and see --path")
 }
@@ -74,12 +76,15 @@ pub struct Head {
     pub fields: Fields,
 }
 
+impl Head {
+    fn is_html(&self) -> bool {
+        let kind = self.fields.text("content-type");
+        kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
+    }
+}
+
 /// The error for such an answer. `body` is the beginning of its content.
 pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
-    let html = head
-        .fields
-        .text("content-type")
-        .is_some_and(|t| t.contains("html"));
     let token = token(head);
     let (kind, blame) = status::meaning(head.status, token.as_deref(), request.is_post());
     let reason = match head.reason.is_empty() {
@@ -91,7 +96,7 @@ pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
         .answer(Answer {
             status: head.status,
             token,
-            body: excerpt(body, html),
+            body: excerpt(body, head.is_html()),
         })
         .hint(hint(kind, head, request))
 }
@@ -126,7 +131,7 @@ fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> String {
         ),
         (Kind::Unsupported, 408 | 411 | 413) if request.is_post() => BUFFERED.into(),
         (Kind::Unsupported, 505) if request.is_post() => {
-            "what is on the way must speak HTTP/1.1 (nginx: proxy_http_version 1.1)".into()
+            "what is on the way must speak HTTP/1.1 or HTTP/2 (nginx: grpc_pass)".into()
         }
         (Kind::Unsupported, _) if request.is_post() => {
             "check that 'tuncat serve', or Envoy, answers POST there, and see --path".into()

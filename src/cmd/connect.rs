@@ -66,7 +66,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
         // not; the embedded proxy may hold bytes for a target that reads slowly.
         let Err(error) = result else {
             let sent = async {
-                h2::client::all_ended().await;
+                h2::all_ended().await;
                 if let Some(embedded) = way.embedded {
                     embedded.drain(Duration::MAX).await;
                 }
@@ -76,7 +76,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
                 number = signals.next() => Err(ended_by(number, Stage::Relay)),
             };
         };
-        let _ = tokio::time::timeout(LAST_WORDS, h2::client::all_ended()).await;
+        let _ = tokio::time::timeout(LAST_WORDS, h2::all_ended()).await;
         Err(error)
     });
     // A lookup may still be waiting in a thread; nobody waits for it.

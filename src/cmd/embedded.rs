@@ -4,9 +4,8 @@ use crate::accept::{Address, Listener, Server, Terminator};
 use crate::auth::{Users, basic};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
-use crate::carrier::Carrier;
 use crate::dial::{Hop, Network, TargetDialer};
-use crate::http::post::Template;
+use crate::plan::RoutePlan;
 use crate::policy::{Baseline, Clients, Policy};
 use crate::tls::{ClientTls, Identity};
 use base64::Engine;
@@ -18,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 
 /// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
 /// pinned, and with a password that nobody else on this machine has.
-pub async fn start(via: Vec<Carrier>) -> Result<(Hop, Server)> {
+pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
     let credentials = credentials()?;
     let identity = Identity::self_signed().map_err(Error::internal)?;
     let pin = identity.pin().map_err(Error::internal)?;
@@ -60,9 +59,9 @@ pub async fn start(via: Vec<Carrier>) -> Result<(Hop, Server)> {
         },
         tls: Some(tls.config().map_err(Error::internal)?),
         authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
-        fields: Vec::new(),
-        via,
-        path: Template::default(),
+        fields: plan.fields.clone(),
+        via: plan.via[0].clone(),
+        path: plan.path.clone(),
     };
     Ok((hop, server))
 }

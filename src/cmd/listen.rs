@@ -3,7 +3,7 @@
 use crate::accept::{Held, Incoming, Server};
 use crate::base::defaults::FIN_DELAY;
 use crate::base::{Error, Result, Target};
-use crate::carrier::HalfClose;
+use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
 use crate::cmd::signals::Signals;
 use crate::cmd::{finish, route, runtime, serve};
@@ -16,6 +16,7 @@ use crate::wire::Socket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
+use tokio::task::JoinSet;
 
 /// After a session has ended, or could not be opened, the next one comes so much later; that doubles up
 /// to the second value until one has lived longer.
@@ -33,6 +34,13 @@ pub fn run(args: &Listen) -> Result<()> {
     log::init(Quiet::Warnings, args.output.verbose);
     let environment = Environment::of_process();
     let mut plans = Vec::new();
+    if args.warm > args.connections {
+        let cause = format!(
+            "--warm {} is more than --connections {}",
+            args.warm, args.connections
+        );
+        return Err(Error::usage(cause));
+    }
     for text in &args.local {
         let forward =
             Forward::parse(text).map_err(|why| Error::usage(format!("-L {text}: {why}")))?;
@@ -55,6 +63,7 @@ pub fn run(args: &Listen) -> Result<()> {
 
 async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
     let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
+    let mut tending = JoinSet::new();
     let mut listeners = Vec::new();
     let mut dialers: Vec<(RoutePlan, Arc<Dialer>)> = Vec::new();
     for (forward, plan) in plans {
@@ -69,8 +78,10 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
                     number = signals.next() => return Err(serve::ended_by(number)),
                 };
                 for _ in 0..args.warm {
-                    tokio::spawn(keep_warm(dialer.clone()));
+                    tending.spawn(keep_warm(dialer.clone()));
                 }
+                let (of_it, warm) = (dialer.clone(), args.warm);
+                tending.spawn(async move { of_it.tend_sessions(warm).await });
                 dialers.push((plan, dialer.clone()));
                 dialer
             }
@@ -86,7 +97,12 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
         listeners.push((listener, forwarding));
     }
     let server = Server::start(listeners, handle);
-    serve::run_until_signal(server, signals, args.drain).await
+    // What the last tunnels sent may still wait in their sessions, which go when nobody holds them.
+    let sent = async move {
+        drop((tending, dialers));
+        h2::all_ended().await;
+    };
+    serve::run_until_signal(server, signals, args.drain, sent).await
 }
 
 /// Keeps one session open, for tunnels to come.

@@ -44,7 +44,7 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
     let hops = match &plan.route {
         Route::Direct => Vec::new(),
         Route::Embedded => {
-            let (hop, server) = embedded::start(plan.via[0].clone()).await?;
+            let (hop, server) = embedded::start(plan).await?;
             way.words = vec!["embedded:".into()];
             way.embedded = Some(server);
             vec![hop]

@@ -13,9 +13,12 @@ use crate::tls::{Identity, Pin};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
 use tokio_rustls::TlsAcceptor;
+
+/// For what is left to send when all tunnels have ended.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 pub fn run(args: Serve) -> Result<()> {
     log::init(Quiet::Warnings, args.output.verbose);
@@ -73,12 +76,18 @@ async fn serve(
         report::line(&format!("tuncat: pin {pin}"));
     }
     let server = Server::start(listeners, Terminator::handle);
-    run_until_signal(server, signals, args.drain).await
+    run_until_signal(server, signals, args.drain, async {}).await
 }
 
 /// Serves until a signal comes, then drains; a second signal ends at once. Tunnels that are cut off
-/// make it end like the signal itself would.
-pub async fn run_until_signal(server: Server, mut signals: Signals, drain: Duration) -> Result<()> {
+/// make it end like the signal itself would. When all have ended `sent` says that what they sent has
+/// gone, too.
+pub async fn run_until_signal(
+    server: Server,
+    mut signals: Signals,
+    drain: Duration,
+    sent: impl Future<Output = ()>,
+) -> Result<()> {
     let first = signals.next().await;
     let live = server.live();
     if live > 0 && !drain.is_zero() {
@@ -86,11 +95,19 @@ pub async fn run_until_signal(server: Server, mut signals: Signals, drain: Durat
             "tuncat: waiting for {live} live connections and tunnels; another signal ends them"
         ));
     }
+    let began = Instant::now();
+    let drained = async {
+        let Drained::Empty = server.drain(drain).await else {
+            return Err(ended_by(first));
+        };
+        let left = drain.saturating_sub(began.elapsed()).max(LAST_WORDS);
+        match tokio::time::timeout(left, sent).await {
+            Ok(()) => Ok(()),
+            Err(_) => Err(ended_by(first)),
+        }
+    };
     tokio::select! {
-        drained = server.drain(drain) => match drained {
-            Drained::Empty => Ok(()),
-            Drained::Left(_) => Err(ended_by(first)),
-        },
+        drained = drained => drained,
         second = signals.next() => Err(ended_by(second)),
     }
 }

@@ -8,14 +8,15 @@ use std::sync::Mutex;
 pub struct Ladder(Mutex<Option<Carrier>>);
 
 impl Ladder {
-    /// `via` in the order to try: what worked last comes first.
-    pub fn order(&self, via: &[Carrier]) -> Vec<Carrier> {
+    /// `via` in the order to try, and whether the first of them is what worked last.
+    pub fn order(&self, via: &[Carrier]) -> (Vec<Carrier>, bool) {
         let mut order = via.to_vec();
         let won = self.0.lock().map_or(None, |won| *won);
         if let Some(at) = order.iter().position(|c| Some(*c) == won) {
             order[..=at].rotate_right(1);
+            return (order, true);
         }
-        order
+        (order, false)
     }
 
     /// A tunnel was opened with this one.
@@ -34,11 +35,11 @@ mod tests {
     fn the_winner_comes_first() {
         let via = [Carrier::H2, Carrier::H1, Carrier::H1Post];
         let ladder = Ladder::default();
-        assert_eq!(ladder.order(&via), via);
+        assert_eq!(ladder.order(&via), (via.to_vec(), false));
         ladder.won(Some(Carrier::H1Post));
-        let order = [Carrier::H1Post, Carrier::H2, Carrier::H1];
-        assert_eq!(ladder.order(&via), order);
+        let order = vec![Carrier::H1Post, Carrier::H2, Carrier::H1];
+        assert_eq!(ladder.order(&via), (order, true));
         ladder.won(Some(Carrier::H2Post));
-        assert_eq!(ladder.order(&via), via);
+        assert_eq!(ladder.order(&via), (via.to_vec(), false));
     }
 }

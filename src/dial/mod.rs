@@ -5,6 +5,8 @@ mod race;
 pub mod resolve;
 mod sessions;
 pub mod target;
+mod tcp;
+mod tend;
 mod tls;
 mod way;
 
@@ -110,16 +112,6 @@ impl Dialer {
             connect_timeout,
             sessions: Sessions::new(connections),
             ladder: Ladder::default(),
-        }
-    }
-
-    /// Opens a session with the last hop for tunnels to come; nothing where it has none. How long that
-    /// took is told too.
-    pub async fn warm_up(&self) -> Result<Option<(Session, Setup)>> {
-        let mut way = self.way();
-        match self.hops.is_empty() {
-            true => Ok(None),
-            false => Ok(way.warm_up().await?.map(|session| (session, way.setup))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! The TLS handshake with a proxy.
 
+use crate::base::defaults::TLS_BUFFER;
 use crate::base::{Blame, Error, Host, Kind, Result, Stage};
 use crate::carrier::{Carrier, Version};
 use crate::tls::failure;
@@ -28,7 +29,8 @@ pub async fn handshake(
     config.alpn_protocols = versions.iter().map(|v| v.alpn().into()).collect();
     let connector = TlsConnector::from(Arc::new(config));
     let connected = connector.connect(name, wire).await;
-    let stream = connected.map_err(|error| failure::of_handshake(&error))?;
+    let mut stream = connected.map_err(|error| failure::of_handshake(&error))?;
+    stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
     let version = match stream.get_ref().1.alpn_protocol() {
         // A server that knows no ALPN speaks HTTP/1.1.
         None => versions.into_iter().find(|v| *v == Version::Http1),

@@ -1,14 +1,19 @@
-//! One attempt to reach a target: resolve, connect, then hop by hop.
+//! One attempt to reach a target: connect, then hop by hop.
 
-use crate::base::{Blame, Error, Host, Kind, Result, Scheme, Stage, Target};
-use crate::carrier::h2::client::{Session, Slot, Why};
-use crate::carrier::{Carrier, HalfClose, Opened, Version, h1};
-use crate::dial::sessions::{Known, Turn};
-use crate::dial::{Dialer, Setup, race, tls};
+use crate::base::{Blame, Error, Kind, Result, Scheme, Stage, Target};
+use crate::carrier::h2::client::{Session, Slot};
+use crate::carrier::h2::failure::Why;
+use crate::carrier::{Carrier, HalfClose, Opened, Version, h1, refused};
+use crate::dial::sessions::{Known, Making, Turn};
+use crate::dial::tcp::Role;
+use crate::dial::{Dialer, Setup, tls};
 use crate::http::{TunnelRequest, request};
-use crate::wire::{BoxWire, Deadline, Socket};
+use crate::wire::{BoxWire, Deadline};
 use std::net::SocketAddr;
 use std::time::Instant;
+
+/// A request goes out so often at most, each time in another session.
+const ATTEMPTS: usize = 16;
 
 /// One attempt under way.
 pub struct Way<'a> {
@@ -18,141 +23,225 @@ pub struct Way<'a> {
     pub peer: Option<SocketAddr>,
 }
 
-impl Way<'_> {
-    pub async fn direct(&mut self, target: &Target) -> Result<BoxWire> {
-        let label = format!("target {target}");
-        match target {
-            Target::Tcp { host, port } => {
-                let role = Role::Target;
-                Ok(Box::new(self.tcp(host, *port, role, &label).await?))
-            }
-            Target::Unix(path) => match tokio::net::UnixStream::connect(path).await {
-                Ok(unix) => Ok(Box::new(Socket::from(unix))),
-                Err(e) => {
-                    let cause = e.to_string();
-                    let kind = Kind::CannotConnect;
-                    Err(Error::new(kind, Stage::Connect, Blame::Target, cause).hop(label))
-                }
-            },
-            Target::Builtin(_) => Err(Error::usage(format!(
-                "{target} is a target inside a proxy: add -x embedded: or a 'tuncat serve'"
-            ))),
-        }
-    }
+/// A connection to a hop that has not been asked for anything yet.
+struct OnHop {
+    wire: BoxWire,
+    half_close: HalfClose,
+    version: Version,
+}
 
+/// A tunnel as far as it goes.
+pub struct OnWay {
+    pub wire: BoxWire,
+    pub half_close: HalfClose,
+    pub carrier: Option<Carrier>,
+}
+
+/// No tunnel.
+struct NotOpened {
+    error: Error,
+    next: Next,
+}
+
+/// What may be tried after that.
+enum Next {
+    Nothing,
+    /// The same request in another session: the proxy certainly did not process it in this one, which
+    /// is full or takes no more.
+    Session {
+        not: Session,
+        full: bool,
+    },
+    /// Any other carrier: this one cannot be had.
+    Carrier(Carrier),
+    /// Carriers of another version only.
+    Version(Version),
+}
+
+impl From<Error> for NotOpened {
+    /// An error before anything was asked.
+    fn from(error: Error) -> Self {
+        let next = Next::Nothing;
+        NotOpened { error, next }
+    }
+}
+
+impl Way<'_> {
     /// The carriers of the last hop are tried in order, until one is possible there. What the proxy
     /// refuses for another reason is its answer.
     pub async fn through_proxies(&mut self, target: &Target) -> Result<OnWay> {
-        let last = self.dialer.hops.len() - 1;
-        let mut left = self.dialer.ladder.order(&self.dialer.hops[last].via);
+        let ladder = &self.dialer.ladder;
+        let (mut left, mut known) = ladder.order(&self.dialer.hops[self.last()].via);
+        let mut told: Option<Error> = None;
         loop {
-            let tried = match self.through(last, target, &left).await {
+            // At first the proxy may choose among the versions of all of them.
+            let version = left.first().map(|c| c.version());
+            let offer = left
+                .iter()
+                .filter(|c| !known || Some(c.version()) == version);
+            let offer: Vec<Carrier> = offer.copied().collect();
+            let others = left.len() > 1;
+            let NotOpened { error, next } = match self.through(target, &offer, others).await {
                 Ok(opened) => {
-                    self.dialer.ladder.won(opened.carrier);
+                    ladder.won(opened.carrier);
                     return Ok(opened);
                 }
                 Err(not) => not,
             };
-            let carrier = tried.carrier.filter(|_| left.len() > 1);
-            let Some(carrier) = carrier.filter(|c| c.is_impossible(&tried.error)) else {
-                return Err(tried.error);
-            };
-            left.retain(|c| *c != carrier);
-            tracing::info!(
-                "{carrier} is not possible ({}), next: {}",
-                tried.error,
-                left[0]
-            );
+            let before = left.len();
+            match next {
+                Next::Nothing | Next::Session { .. } => return Err(error),
+                Next::Carrier(carrier) => left.retain(|c| *c != carrier),
+                Next::Version(version) => left.retain(|c| c.version() != version),
+            }
+            let telling = |e: &Error| e.kind() == Kind::Unsupported;
+            if left.is_empty() || left.len() == before {
+                return Err(told
+                    .filter(|t| telling(t) || !telling(&error))
+                    .unwrap_or(error));
+            }
+            tracing::info!("{error}; next: {}", left[0]);
+            if told.as_ref().is_none_or(|t| !telling(t) && telling(&error)) {
+                told = Some(error);
+            }
+            known = true;
         }
     }
 
-    /// One carrier out of `left`: in a session where there can be one. A request that was certainly not
-    /// processed goes out once more.
+    fn last(&self) -> usize {
+        self.dialer.hops.len() - 1
+    }
+
+    /// With one carrier out of `offer`: in a session where there can be one. `others` says that more
+    /// carriers could be tried after these.
     async fn through(
         &mut self,
-        last: usize,
         target: &Target,
-        left: &[Carrier],
+        offer: &[Carrier],
+        others: bool,
     ) -> Result<OnWay, NotOpened> {
-        if !self.sessions_possible(last, left) {
-            let at = self.reach(last, left).await?;
-            return self.open_at(last, at, left, target).await;
+        if !self.sessions_possible(offer) {
+            let at = self.reach_last(offer, others).await?;
+            return self.open_at(self.last(), at, offer, target, others).await;
         }
-        match self.in_session(last, target, left, None).await {
-            Err(NotOpened {
-                again: Some(session),
-                ..
-            }) => self.in_session(last, target, left, Some(&session)).await,
-            done => done,
+        let (mut not, mut was_full) = (None, false);
+        for _ in 1..ATTEMPTS {
+            let done = self.in_session(target, offer, others, not.as_ref()).await;
+            match done {
+                Err(NotOpened {
+                    next: Next::Session { not: this, full },
+                    ..
+                }) if !(full && was_full) => {
+                    not = Some(this);
+                    was_full |= full;
+                }
+                done => return done,
+            }
         }
+        self.in_session(target, offer, others, not.as_ref()).await
     }
 
     /// Over TLS it shows only after the handshake.
-    fn sessions_possible(&self, last: usize, left: &[Carrier]) -> bool {
+    fn sessions_possible(&self, offer: &[Carrier]) -> bool {
         let wanted = |c: &Carrier| c.version() == Version::Http2;
-        match self.dialer.hops[last].proxy.scheme {
-            Scheme::Https => left.iter().any(wanted) && self.dialer.sessions.are_possible(),
-            Scheme::Http | Scheme::H2c => left.first().is_some_and(wanted),
+        match self.dialer.hops[self.last()].proxy.scheme {
+            Scheme::Https => offer.iter().any(wanted) && self.dialer.sessions.are_possible(),
+            Scheme::Http | Scheme::H2c => offer.first().is_some_and(wanted),
         }
     }
 
     /// In a session that is there, other than `not`, or in a new one.
     async fn in_session(
         &mut self,
-        last: usize,
         target: &Target,
-        left: &[Carrier],
+        offer: &[Carrier],
+        others: bool,
         not: Option<&Session>,
     ) -> Result<OnWay, NotOpened> {
+        let last = self.last();
         let sessions = &self.dialer.sessions;
         let turn = self.deadline.run(sessions.turn(not)).await;
-        let turn = turn.map_err(|_| self.name(last, self.dialer.timeout(Stage::Request)));
-        let (known, slot) = match turn? {
+        let (known, slot) = match turn.map_err(|_| self.no_room())? {
             Turn::Use(known, slot) => (known, slot),
-            Turn::Make(making) => match self.new_session(last, left).await? {
-                Ok(known) => {
-                    let slot = known.session.reserve();
-                    making.done(known.clone());
-                    (known, slot)
-                }
-                Err(at) => {
-                    sessions.are_impossible();
-                    drop(making);
-                    return self.open_at(last, at, left, target).await;
-                }
+            Turn::Make(making) => match self.new_session(making, offer, others).await? {
+                Ok(made) => made,
+                Err(at) => return self.open_at(last, at, offer, target, others).await,
             },
+            Turn::Without => {
+                let at = self.reach_last(offer, others).await?;
+                return self.open_at(last, at, offer, target, others).await;
+            }
         };
-        self.ask(last, known, slot, left, target).await
+        self.ask(last, known, slot, offer, target, others).await
     }
 
-    /// A session with hop `n`, or the connection to it where it chose a version without.
+    /// A session with the last hop and a place in it, or the connection to it where it chose a version
+    /// without.
     async fn new_session(
         &mut self,
-        n: usize,
+        making: Making<'_>,
         offer: &[Carrier],
-    ) -> Result<std::result::Result<Known, OnHop>> {
-        let at = self.reach(n, offer).await?;
+        others: bool,
+    ) -> Result<std::result::Result<(Known, Slot), OnHop>, NotOpened> {
+        let at = self.reach_last(offer, others).await?;
         if at.version == Version::Http1 {
+            self.dialer.sessions.seen(false);
             return Ok(Err(at));
         }
-        self.begin(n, at).await.map(Ok)
+        let known = self.begin(self.last(), at).await?;
+        // Before others see it: there may be room for one only.
+        let slot = known.session.reserve();
+        making.done(known.clone());
+        Ok(Ok((known, slot)))
     }
 
-    /// Opens one more session with the last hop, for tunnels to come; whether it has any.
-    pub async fn warm_up(&mut self) -> Result<Option<Session>> {
-        let last = self.dialer.hops.len() - 1;
-        let via = self.dialer.ladder.order(&self.dialer.hops[last].via);
-        if !self.sessions_possible(last, &via) {
+    /// Opens one more session with the last hop, for tunnels to come; nothing where it has none, or has
+    /// as many as there may be.
+    pub async fn warm_up(&mut self, making: Making<'_>) -> Result<Option<Session>> {
+        let (via, _) = self.dialer.ladder.order(&self.dialer.hops[self.last()].via);
+        if !self.sessions_possible(&via) {
             return Ok(None);
         }
-        let making = self.dialer.sessions.make().await;
-        let Ok(known) = self.new_session(last, &via).await? else {
-            self.dialer.sessions.are_impossible();
+        let made = self.new_session(making, &via, false).await;
+        let Ok((known, _)) = made.map_err(|not| not.error)? else {
             return Ok(None);
         };
-        let session = known.session.clone();
-        making.done(known);
-        Ok(Some(session))
+        let mut session = known.session;
+        let settled = session.clone();
+        let began = async {
+            tokio::select! {
+                () = settled.settled() => true,
+                () = session.over() => false,
+            }
+        };
+        match self.deadline.run(began).await {
+            Ok(true) => Ok(Some(session)),
+            Ok(false) => {
+                let cause = "the session ended as soon as it had begun";
+                let error = Error::new(Kind::CannotConnect, Stage::Request, Blame::Proxy, cause);
+                Err(self.name(self.last(), error))
+            }
+            Err(_) => Err(self.name(self.last(), self.dialer.timeout(Stage::Request))),
+        }
+    }
+
+    /// The connection to the last hop. Where no version of `offer` can be had, others may be tried.
+    async fn reach_last(&mut self, offer: &[Carrier], others: bool) -> Result<OnHop, NotOpened> {
+        let versions = |v: Version| offer.iter().all(|c| c.version() == v);
+        match self.reach(self.last(), offer).await {
+            Ok(at) => Ok(at),
+            Err(error) => Err(NotOpened {
+                next: match offer.first().map(|c| c.version()) {
+                    Some(only)
+                        if others && versions(only) && error.kind() == Kind::TlsHandshake =>
+                    {
+                        Next::Version(only)
+                    }
+                    _ => Next::Nothing,
+                },
+                error,
+            }),
+        }
     }
 
     /// The fold: each hop's target is the next hop. Gives the connection to hop `n`, TLS included.
@@ -177,7 +266,7 @@ impl Way<'_> {
                 half_close,
                 version,
             };
-            let opened = self.open_at(hop, at, via, &target).await;
+            let opened = self.open_at(hop, at, via, &target, false).await;
             let opened = opened.map_err(|not| not.error)?;
             wire = opened.wire;
             half_close = opened.half_close;
@@ -224,16 +313,17 @@ impl Way<'_> {
         at: OnHop,
         via: &[Carrier],
         target: &Target,
+        others: bool,
     ) -> Result<OnWay, NotOpened> {
         if at.version == Version::Http2 {
             let known = self.begin(n, at).await?;
             let slot = known.session.reserve();
-            return self.ask(n, known, slot, via, target).await;
+            return self.ask(n, known, slot, via, target, others).await;
         }
         let carrier = first_of(via, Version::Http1)?;
         let request = self.request(n, carrier, target);
         let started = Instant::now();
-        let opening = h1::client::open(at.wire, &request, self.deadline);
+        let opening = h1::client::open(at.wire, &request, self.last_question(others));
         let opened = self.deadline.run(opening).await;
         let opened = opened
             .map_err(|_| self.dialer.timeout(Stage::Request))
@@ -241,11 +331,7 @@ impl Way<'_> {
         self.setup.request += started.elapsed();
         match opened {
             Ok(opened) => Ok(OnWay::new(opened, at.half_close, carrier)),
-            Err(error) => Err(NotOpened {
-                error: self.name(n, error),
-                carrier: Some(carrier),
-                again: None,
-            }),
+            Err(error) => Err(self.not_opened(n, carrier, error)),
         }
     }
 
@@ -272,27 +358,44 @@ impl Way<'_> {
         slot: Slot,
         via: &[Carrier],
         target: &Target,
+        others: bool,
     ) -> Result<OnWay, NotOpened> {
         let carrier = first_of(via, Version::Http2)?;
         let request = self.request(n, carrier, target);
         let started = Instant::now();
         self.peer = known.peer;
-        let opening = known.session.open(&request, slot, self.deadline);
+        let opening = (known.session).open(&request, slot, self.last_question(others));
         let opened = self.deadline.run(opening).await;
         self.setup.request += started.elapsed();
         let (error, why) = match opened {
             Ok(Ok(opened)) => return Ok(OnWay::new(opened, known.half_close, carrier)),
             Ok(Err(not)) => (not.error, not.why),
-            Err(_) => (self.dialer.timeout(Stage::Request), Why::Other),
+            Err(_) => (self.dialer.timeout(Stage::Request), Why::Final),
         };
-        if why == Why::SessionEnds {
-            self.dialer.sessions.forget(&known.session);
+        let mut not = self.not_opened(n, carrier, error);
+        match why {
+            Why::Final => return Err(not),
+            Why::SessionFull => {}
+            _ => self.dialer.sessions.forget(&known.session),
         }
-        Err(NotOpened {
-            error: self.name(n, error),
-            carrier: Some(carrier),
-            again: (why != Why::Other).then_some(known.session),
-        })
+        not.next = match why {
+            Why::SessionFull | Why::SessionEnds => Next::Session {
+                full: why == Why::SessionFull,
+                not: known.session,
+            },
+            Why::NotHttp2 => Next::Version(Version::Http2),
+            Why::SessionBroke | Why::Final => Next::Nothing,
+        };
+        Err(not)
+    }
+
+    /// When a POST that has not been answered is ended. With other carriers to try there is to be time
+    /// left for them.
+    fn last_question(&self, others: bool) -> Deadline {
+        match others {
+            true => self.deadline.halfway(),
+            false => self.deadline.earlier(refused::LAST_QUESTION),
+        }
     }
 
     fn request(&self, n: usize, carrier: Carrier, target: &Target) -> TunnelRequest {
@@ -319,51 +422,44 @@ impl Way<'_> {
         }
     }
 
+    /// What an answer of hop `n` means, and whether another carrier could do better.
+    fn not_opened(&self, n: usize, carrier: Carrier, error: Error) -> NotOpened {
+        let error = match carrier.is_post() {
+            true => error.of_post(),
+            false => error,
+        };
+        NotOpened {
+            next: match error.kind() {
+                Kind::Unsupported => Next::Carrier(carrier),
+                _ => Next::Nothing,
+            },
+            error: self.name(n, error),
+        }
+    }
+
+    /// Why the time has run out before anything could be asked.
+    fn no_room(&self) -> Error {
+        let timeout = self.dialer.timeout(Stage::Request);
+        self.name(
+            self.last(),
+            match self.dialer.sessions.are_all() {
+                false => timeout,
+                true => {
+                    let cause = "the sessions with the proxy have no room for another tunnel";
+                    let error = Error::new(Kind::Timeout, Stage::Request, Blame::Proxy, cause);
+                    error.hint("--connections sets how many sessions there may be")
+                }
+            },
+        )
+    }
+
     /// Says which hop it was. Beyond the first one there is no address that we would know.
-    fn name(&self, n: usize, error: Error) -> Error {
+    pub fn name(&self, n: usize, error: Error) -> Error {
         let peer = self.peer.filter(|_| n == 0);
         error
             .hop(format!("proxy {}", self.dialer.hops[n].proxy))
             .peer(peer)
     }
-
-    async fn tcp(&mut self, host: &Host, port: u16, role: Role, label: &str) -> Result<Socket> {
-        let started = Instant::now();
-        let resolving = self.dialer.network.resolve(host, port);
-        let addresses = self.deadline.run(resolving).await;
-        let addresses = addresses
-            .map_err(|_| self.dialer.timeout(Stage::Resolve))
-            .and_then(|result| result.map_err(|why| not_resolved(role, &why)))
-            .map_err(|e| e.hop(label))?;
-        self.setup.resolve += started.elapsed();
-        let started = Instant::now();
-        let connected = self.deadline.run(race::connect(&addresses)).await;
-        let connected = connected
-            .map_err(|_| {
-                self.dialer
-                    .timeout(Stage::Connect)
-                    .peer(addresses.first().copied())
-            })
-            .and_then(|result| result.map_err(|failed| not_connected(role, failed)))
-            .map_err(|e| e.hop(label))?;
-        self.setup.tcp += started.elapsed();
-        self.peer = connected.peer();
-        Ok(connected)
-    }
-}
-
-/// A connection to a hop that has not been asked for anything yet.
-struct OnHop {
-    wire: BoxWire,
-    half_close: HalfClose,
-    version: Version,
-}
-
-/// A tunnel as far as it goes.
-pub struct OnWay {
-    pub wire: BoxWire,
-    pub half_close: HalfClose,
-    pub carrier: Option<Carrier>,
 }
 
 impl OnWay {
@@ -377,67 +473,7 @@ impl OnWay {
     }
 }
 
-/// No tunnel.
-struct NotOpened {
-    error: Error,
-    /// What was asked with.
-    carrier: Option<Carrier>,
-    /// The proxy certainly did not process the request, which went over this session.
-    again: Option<Session>,
-}
-
-impl From<Error> for NotOpened {
-    /// An error before anything was asked.
-    fn from(error: Error) -> Self {
-        NotOpened {
-            error,
-            carrier: None,
-            again: None,
-        }
-    }
-}
-
 fn first_of(via: &[Carrier], version: Version) -> Result<Carrier> {
     let first = via.iter().find(|c| c.version() == version).copied();
     first.ok_or_else(|| Error::internal("no carrier of that version"))
-}
-
-/// Who a TCP connection goes to.
-#[derive(Clone, Copy)]
-enum Role {
-    Proxy,
-    Target,
-}
-
-fn not_resolved(role: Role, why: &str) -> Error {
-    let kind = match role {
-        Role::Proxy => Kind::ProxyNotResolved,
-        Role::Target => Kind::TargetNotResolved,
-    };
-    Error::new(kind, Stage::Resolve, Blame::Network, why)
-        .hint("check the name, and that this machine's DNS works")
-}
-
-fn not_connected(role: Role, failed: race::Failed) -> Error {
-    let (blame, hint) = match role {
-        Role::Proxy => (
-            Blame::Proxy,
-            "check the proxy's address and port, and that it runs",
-        ),
-        Role::Target => (
-            Blame::Target,
-            "check the target's address and port; no proxy is used (see -x)",
-        ),
-    };
-    let mut cause = failed.error.to_string();
-    if failed.attempts > 1 {
-        cause += &format!(" (and {} other addresses)", failed.attempts - 1);
-    }
-    let kind = match failed.error.kind() {
-        std::io::ErrorKind::TimedOut => Kind::Timeout,
-        _ => Kind::CannotConnect,
-    };
-    Error::new(kind, Stage::Connect, blame, cause)
-        .peer(Some(failed.address))
-        .hint(hint)
 }

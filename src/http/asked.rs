@@ -1,6 +1,6 @@
 //! What a request asks a terminator for, whichever way.
 
-use crate::base::Target;
+use crate::base::{Host, Target};
 use crate::http::field::Fields;
 use crate::http::head::RequestHead;
 use crate::http::proxy_status::ProxyError;
@@ -111,7 +111,7 @@ fn check_version(request: &RequestHead) -> Result<(), Refusal> {
     if request.minor >= 1 {
         return Ok(());
     }
-    let details = "a POST tunnel needs HTTP/1.1 (nginx: proxy_http_version 1.1)";
+    let details = "a POST tunnel needs HTTP/1.1 or HTTP/2 (nginx: grpc_pass)";
     Err(Refusal::new(ProxyError::HttpRequestError, details).status(505))
 }
 
@@ -122,9 +122,10 @@ fn resource(request: &RequestHead) -> Result<(&str, &str), Refusal> {
     let (Some(host), None) = (hosts.next(), hosts.next()) else {
         return Err(bad("not exactly one Host field"));
     };
+    let host = std::str::from_utf8(host).ok().filter(|h| is_host(h));
+    let host = host.ok_or_else(|| bad("the Host field is not HOST[:PORT]"))?;
     let target = request.target.as_str();
     if target.starts_with('/') {
-        let host = std::str::from_utf8(host).map_err(|_| bad("the Host field is not text"))?;
         return Ok((host, target));
     }
     let scheme = target.get(..7).unwrap_or_default();
@@ -133,7 +134,16 @@ fn resource(request: &RequestHead) -> Result<(&str, &str), Refusal> {
     }
     let rest = &target[7..];
     let end = rest.find(['/', '?']).unwrap_or(rest.len());
-    Ok((&rest[..end], &rest[end..]))
+    let (authority, path) = rest.split_at(end);
+    match is_host(authority) {
+        true => Ok((authority, path)),
+        false => Err(bad("the authority of the URL is not HOST[:PORT]")),
+    }
+}
+
+/// RFC 9112 §3.2: `uri-host [ ":" port ]`, and no userinfo. Built-in targets have names too.
+fn is_host(text: &str) -> bool {
+    Target::from_authority(text).is_ok() || Host::parse(text).is_ok()
 }
 
 /// How the content of a request is delimited.

@@ -12,8 +12,11 @@ pub fn is_framing(name: &str) -> bool {
         "content-length",
         "transfer-encoding",
         "trailer",
+        "te",
         "upgrade",
         "connection",
+        "keep-alive",
+        "proxy-connection",
     ]
     .iter()
     .any(|f| name.eq_ignore_ascii_case(f))

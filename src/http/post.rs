@@ -186,7 +186,8 @@ pub fn answer_fields(greeting: bool) -> impl Iterator<Item = (&'static str, &'st
     .chain(greeting)
 }
 
-/// Why a successful answer to POST is no tunnel: something else than a terminator may have answered.
+/// Why a successful answer to POST is no tunnel: something else than a terminator may have answered, or
+/// changed what it said.
 pub fn not_a_tunnel(status: u16, fields: &Fields) -> Option<String> {
     if matches!(status, 204..=206) {
         return Some(format!("a {status} has no tunnel in it"));
@@ -197,11 +198,19 @@ pub fn not_a_tunnel(status: u16, fields: &Fields) -> Option<String> {
             crate::base::escape::escape(length.as_bytes(), 20)
         ));
     }
-    let html = |t: &str| t.to_ascii_lowercase().starts_with("text/html");
-    if fields.text("content-type").is_some_and(html) {
-        return Some("it is an HTML page, not a tunnel".into());
+    let mut codings = fields
+        .all("transfer-encoding")
+        .chain(fields.all("content-encoding"));
+    let chunked = |c: &[u8]| c.eq_ignore_ascii_case(b"chunked");
+    if codings.next().is_some_and(|c| !chunked(c)) || codings.next().is_some() {
+        return Some("its content is coded in a way that was not asked for".into());
     }
-    None
+    let kind = fields.text("content-type")?.to_ascii_lowercase();
+    let document = ["text/", "application/json", "application/xml"];
+    document
+        .iter()
+        .any(|prefix| kind.starts_with(prefix))
+        .then(|| "it is a document, not a tunnel".into())
 }
 
 #[cfg(test)]

@@ -212,9 +212,15 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
             (Scheme::Http, []) => vec![Carrier::H1],
             (Scheme::Https, []) => vec![Carrier::H2, Carrier::H1],
             (Scheme::H2c, []) => vec![Carrier::H2],
-            (Scheme::H2c, typed) if typed.iter().any(|c| c.version() != Version::Http2) => {
-                let cause = "--via h1 or h1-post and a proxy with h2c:// contradict";
-                return Err(Error::usage(cause));
+            (Scheme::H2c, typed) => {
+                // `post` is both; what cannot be had is left out.
+                let of_http2 = |c: &&Carrier| c.version() == Version::Http2;
+                let via: Vec<Carrier> = typed.iter().filter(of_http2).copied().collect();
+                if via.is_empty() {
+                    let cause = "--via h1 or h1-post and a proxy with h2c:// contradict";
+                    return Err(Error::usage(cause));
+                }
+                via
             }
             (_, typed) => typed.to_vec(),
         });

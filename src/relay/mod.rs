@@ -150,7 +150,7 @@ struct Relay<N, F> {
 #[derive(Default)]
 struct Timer {
     quiet_since: Option<Instant>,
-    /// How often a side that takes nothing was looked at since then.
+    /// How often it was looked since then whether a side that is not read still lives.
     looks: u32,
     sleep: Option<Pin<Box<Sleep>>>,
 }
@@ -230,8 +230,8 @@ impl<N: Wire, F: Wire> Relay<N, F> {
                 Poll::Ready(Due::Fin) => self.to_far.hold_end = false,
                 Poll::Ready(Due::Input) => self.to_far.end_when_idle = true,
                 Poll::Ready(Due::Idle) => return Poll::Ready(End::Idle),
-                Poll::Ready(Due::Stuck) => {
-                    if let Some(end) = self.source_broken() {
+                Poll::Ready(Due::Look) => {
+                    if let Some(end) = self.unread_broken() {
                         return Poll::Ready(end);
                     }
                 }
@@ -298,17 +298,22 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         }
     }
 
-    /// A side that broke has what it sent before delivered, but not to a side that takes nothing any
-    /// more: then it would be held for ever.
-    fn source_broken(&mut self) -> Option<End> {
+    /// A side that is not read, because it has ended or because the other takes nothing, may break
+    /// without anybody's noticing: then the other would be held for ever.
+    fn unread_broken(&mut self) -> Option<End> {
         self.timer.looks += 1;
-        let near = self.to_far.is_blocked().then(|| self.near.broken());
-        if let Some(error) = near.flatten() {
+        let unread = |half: &Half| half.is_blocked() || half.at_end();
+        if unread(&self.to_far)
+            && let Some(error) = self.near.broken()
+        {
             return Some(self.end_broken(Side::Near, Access::Read, error));
         }
-        let far = self.to_near.is_blocked().then(|| self.far.broken());
-        let error = far.flatten()?;
-        Some(self.end_broken(Side::Far, Access::Read, error))
+        if unread(&self.to_near)
+            && let Some(error) = self.far.broken()
+        {
+            return Some(self.end_broken(Side::Far, Access::Read, error));
+        }
+        None
     }
 
     /// What there is to wait for, and how long.
@@ -324,11 +329,12 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         let waits_for_input =
             far_ended && self.options.near == Near::Stdio && !self.to_far.is_blocked();
         let input = waits_for_input.then_some(INPUT_QUIET);
+        let halves = [&self.to_far, &self.to_near];
+        let unread = halves.iter().any(|half| half.is_blocked() || half.at_end());
         // A person who reads slowly will read what came before the break, however late.
-        let blocked = self.to_far.is_blocked() || self.to_near.is_blocked();
-        let stuck = blocked && self.options.near == Near::Peer;
+        let look = unread && self.options.near == Near::Peer;
         let candidates = [
-            stuck.then_some((drain::PATIENCE * (self.timer.looks + 1), Due::Stuck)),
+            look.then_some((drain::PATIENCE * (self.timer.looks + 1), Due::Look)),
             fin.map(|wait| (wait, Due::Fin)),
             input.map(|wait| (wait, Due::Input)),
             idle.map(|wait| (wait, Due::Idle)),
@@ -395,8 +401,8 @@ enum Due {
     /// stdin has no more for a far side that has ended.
     Input,
     Idle,
-    /// A side has taken nothing for long.
-    Stuck,
+    /// Whether a side that is not read still lives.
+    Look,
 }
 
 #[cfg(test)]

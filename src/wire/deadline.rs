@@ -30,6 +30,22 @@ impl Deadline {
         }))
     }
 
+    /// A point half as far away.
+    pub fn halfway(self) -> Self {
+        Deadline(
+            self.0
+                .map(|at| at - at.saturating_duration_since(Instant::now()) / 2),
+        )
+    }
+
+    /// Whichever comes first.
+    pub fn or(self, other: Deadline) -> Self {
+        match (self.0, other.0) {
+            (Some(a), Some(b)) => Deadline(Some(a.min(b))),
+            (a, b) => Deadline(a.or(b)),
+        }
+    }
+
     /// What `step` returns, unless the deadline comes first; then `step` is dropped.
     pub async fn run<F: Future>(self, step: F) -> Result<F::Output, Elapsed> {
         match self.0 {

@@ -36,7 +36,7 @@ pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
 
     /// How the wire broke, where that shows without reading what is left in it. To be asked when the
     /// wire is about to be given up: it may be the only time that this is told.
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         None
     }
 
@@ -69,7 +69,7 @@ impl Wire for BoxWire {
         (**self).poll_absorb(cx);
     }
 
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         (**self).broken()
     }
 

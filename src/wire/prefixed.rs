@@ -38,7 +38,7 @@ impl<W: Wire> Wire for Prefixed<W> {
         !self.prefix.is_empty() || self.inner.has_input()
     }
 
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         self.inner.broken()
     }
 

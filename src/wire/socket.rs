@@ -86,7 +86,7 @@ impl Wire for Socket {
         }
     }
 
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         match &self.io {
             Io::Tcp(tcp) => tcp.take_error().ok()?,
             Io::Unix(unix) => unix.take_error().ok()?,

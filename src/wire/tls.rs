@@ -3,6 +3,7 @@
 
 use crate::wire::{Abort, Wire};
 use std::io;
+use std::task::Context;
 use tokio::net::TcpStream;
 
 impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
@@ -10,8 +11,12 @@ impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
         self.get_mut().0.abort(reason);
     }
 
-    fn broken(&self) -> Option<io::Error> {
-        self.get_ref().0.broken()
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        self.get_mut().0.poll_absorb(cx);
+    }
+
+    fn broken(&mut self) -> Option<io::Error> {
+        self.get_mut().0.broken()
     }
 
     fn tcp(&self) -> Option<&TcpStream> {
@@ -24,8 +29,12 @@ impl<W: Wire> Wire for tokio_rustls::server::TlsStream<W> {
         self.get_mut().0.abort(reason);
     }
 
-    fn broken(&self) -> Option<io::Error> {
-        self.get_ref().0.broken()
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        self.get_mut().0.poll_absorb(cx);
+    }
+
+    fn broken(&mut self) -> Option<io::Error> {
+        self.get_mut().0.broken()
     }
 
     fn tcp(&self) -> Option<&TcpStream> {

@@ -4,7 +4,7 @@
 mod continuation;
 mod data;
 mod floods;
-mod frames;
+pub mod frames;
 mod half_open;
 mod made_resets;
 mod malformed;

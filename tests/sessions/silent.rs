@@ -1,13 +1,30 @@
 //! A proxy that is still connected and no longer answers.
 
+use crate::attacks::frames::{data, flag, frame, kind, settings, settings_ack};
 use crate::conformance::memory::Memory;
 use std::time::Duration;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::Instant;
 use tuncat::carrier::h2::client::Session;
 use tuncat::http::TunnelRequest;
 use tuncat::http::request::Method;
-use tuncat::wire::Deadline;
+use tuncat::wire::{BoxWire, Deadline};
+
+/// A tunnel in a session of its own.
+async fn tunnel(near: Memory) -> (Session, BoxWire) {
+    let begun = Session::begin(Box::new(near), Default::default());
+    let session = begun.await.expect("session");
+    let request = TunnelRequest {
+        target: "target.test:1".into(),
+        method: Method::Connect,
+        authorization: None,
+        fields: Vec::new(),
+    };
+    let no_limit = Deadline::after(Duration::ZERO);
+    let opened = session.open(&request, session.reserve(), no_limit).await;
+    let wire = opened.map_err(|not| not.error).expect("a tunnel").wire;
+    (session, wire)
+}
 
 /// PINGs find it out: the tunnel breaks, and the session is not used again.
 #[tokio::test(start_paused = true)]
@@ -23,19 +40,7 @@ async fn a_dead_session_is_found_in_seconds() {
         let _ = tokio::time::timeout(Duration::from_secs(1), connection.accept()).await;
         (connection, respond, tunnel)
     });
-    let session = Session::begin(Box::new(near), Default::default())
-        .await
-        .expect("session");
-    let request = TunnelRequest {
-        target: "target.test:1".into(),
-        method: Method::Connect,
-        authorization: None,
-        fields: Vec::new(),
-    };
-    let opened = session
-        .open(&request, session.reserve(), Deadline::after(Duration::ZERO))
-        .await;
-    let mut wire = opened.map_err(|not| not.error).expect("a tunnel").wire;
+    let (session, mut wire) = tunnel(near).await;
     let held = proxy.await.expect("the proxy's part");
     let began = Instant::now();
     let end = wire.read(&mut [0]).await;
@@ -43,5 +48,62 @@ async fn a_dead_session_is_found_in_seconds() {
     let took = began.elapsed();
     assert!(took < Duration::from_secs(25), "{took:?}");
     assert!(session.is_over());
+    drop(held);
+}
+
+/// A proxy that answers no PING, behind a full queue say, but from which something arrives again and again, is alive; and
+/// dead when that ends.
+#[tokio::test(start_paused = true)]
+async fn whatever_arrives_is_a_sign_of_life() {
+    const BEATS: usize = 30;
+    let (near, mut far, _notes) = Memory::new(64 * 1024);
+    let proxy = tokio::spawn(async move {
+        // 0x88 is `:status: 200` (RFC 7541 appendix A).
+        let answer = frame(kind::HEADERS, flag::END_HEADERS, 1, &[0x88]);
+        let settings = [settings(&[]), settings_ack()].concat();
+        far.write_all(&settings).await.expect("settings");
+        // The clock moves only once the request is under way.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        far.write_all(&answer).await.expect("answer");
+        for _ in 0..BEATS {
+            tokio::time::sleep(Duration::from_secs(4)).await;
+            far.write_all(&data(1, b"x")).await.expect("a beat");
+        }
+        far
+    });
+    let (session, mut wire) = tunnel(near).await;
+    let mut beats = [0; BEATS];
+    wire.read_exact(&mut beats).await.expect("every beat");
+    assert!(session.is_alive().await);
+    let began = Instant::now();
+    assert!(wire.read(&mut [0]).await.is_err());
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(16), "{took:?}");
+    drop(proxy.await.expect("the proxy's part"));
+}
+
+/// Nobody drives the connection: when it has been silent for longer than a PING takes, it is asked, and not used.
+#[tokio::test(start_paused = true)]
+async fn a_silent_session_has_to_prove_that_it_lives() {
+    let (near, far, _notes) = Memory::new(64 * 1024);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let proxy = tokio::spawn(async move {
+        let mut connection = h2::server::handshake(far).await.expect("handshake");
+        let (_request, mut respond) = connection.accept().await.expect("open").expect("asked");
+        let answered = respond.send_response(http::Response::new(()), false);
+        let tunnel = answered.expect("answer");
+        tokio::select! {
+            _ = connection.accept() => panic!("nothing more is asked"),
+            _ = stopped => {}
+        }
+        (connection, respond, tunnel)
+    });
+    let (session, _wire) = tunnel(near).await;
+    tokio::time::sleep(Duration::from_secs(100)).await;
+    assert!(session.is_alive().await, "it answers PINGs");
+    stop.send(()).expect("the proxy waits");
+    let held = proxy.await.expect("the proxy's part");
+    tokio::time::sleep(Duration::from_millis(6_500)).await;
+    assert!(!session.is_alive().await);
     drop(held);
 }

@@ -140,9 +140,10 @@ pub fn authorities(port: u16) -> Vec<String> {
         "tuncat.invalid.x/",
         "echo:",
         "%2Ftmp%2",
-        "%2F%00",
-        "%2Ftmp/x",
-        "%2ftmp%zz",
+        "2f746d7.unix.tuncat.invalid",
+        "2f00.unix.tuncat.invalid",
+        "746d70.unix.tuncat.invalid",
+        "unix.tuncat.invalid",
     ] {
         all.push(format!("{host}:{port}"));
     }

@@ -95,7 +95,7 @@ fn an_exposed_address_starts_from_less() {
         "echo.tuncat.invalid:7",
         "discard.tuncat.invalid:9",
         "source-1.tuncat.invalid:19",
-        "%2Ftmp%2Fx:1",
+        "2f746d702f78.unix.tuncat.invalid:1",
     ] {
         ask_for(exposed, authority).refuses(403, "http_request_denied");
     }

@@ -94,8 +94,7 @@ fn what_is_not_stale_is_left() {
 }
 
 fn authority(path: &Path) -> String {
-    let path = path.display().to_string().replace('/', "%2F");
-    format!("{path}:1")
+    tuncat::base::Target::Unix(path.into()).authority()
 }
 
 fn unix_echo(path: &Path) {

@@ -16,11 +16,12 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 /// Octets read at a time while the head arrives.
 const READ: usize = 4096;
 
-/// Sends `request` and waits for the final answer. No octet of payload is sent before (RFC 9931).
+/// Sends `request` and waits for the final answer. No octet of payload is sent before (RFC 9931). A POST
+/// that is not answered by `last_question` is ended, to see whether somebody waits for that.
 pub async fn open(
     mut wire: BoxWire,
     request: &TunnelRequest,
-    deadline: Deadline,
+    last_question: Deadline,
 ) -> Result<Opened, Error> {
     let octets = request.to_http1();
     wire.write_all(&octets).await.map_err(closed)?;
@@ -28,13 +29,10 @@ pub async fn open(
     let mut answers = Answers::default();
     let (head, rest) = match request.is_post() {
         false => answers.last(&mut wire).await?,
-        true => {
-            let asking = deadline.earlier(refused::LAST_QUESTION);
-            match asking.run(answers.last(&mut wire)).await {
-                Ok(answer) => answer?,
-                Err(_) => return Err(ask_at_the_end(answers, wire, deadline).await),
-            }
-        }
+        true => match last_question.run(answers.last(&mut wire)).await {
+            Ok(answer) => answer?,
+            Err(_) => ask_at_the_end(answers, &mut wire).await?,
+        },
     };
     if !(200..300).contains(&head.status) {
         let body = body(&head, rest, &mut wire).await;
@@ -50,7 +48,7 @@ pub async fn open(
         false => Box::new(Prefixed::new(rest, wire)),
     };
     if request.is_post() {
-        return posted(head, after_head).await;
+        return posted(head, after_head, last_question).await;
     }
     Ok(Opened {
         half_close: half_close(&head),
@@ -60,15 +58,19 @@ pub async fn open(
 }
 
 /// The tunnel in the answer to a POST.
-async fn posted(head: ResponseHead, mut wire: BoxWire) -> Result<Opened, Error> {
+async fn posted(
+    head: ResponseHead,
+    mut wire: BoxWire,
+    last_question: Deadline,
+) -> Result<Opened, Error> {
     if let Some(why) = not_a_tunnel(head.status, &head.fields) {
         let body = body(&head, Vec::new(), &mut wire).await;
-        return Err(refused::not_a_tunnel(
-            head.status,
-            &why,
-            &body,
-            &head.fields,
-        ));
+        let head = refused::Head {
+            status: head.status,
+            reason: head.reason,
+            fields: head.fields,
+        };
+        return Err(refused::not_a_tunnel(&head, &why, &body));
     }
     let receiving = match is_chunked(&head) {
         true => Receiving::Chunked(Decoder::default()),
@@ -76,7 +78,7 @@ async fn posted(head: ResponseHead, mut wire: BoxWire) -> Result<Opened, Error> 
     };
     let mut wire: BoxWire = Box::new(Content::new(wire, receiving));
     if wants_greeting(&head.fields) {
-        greeting::take(&mut wire).await?;
+        greeting::take(&mut wire, last_question).await?;
     }
     Ok(Opened {
         half_close: HalfClose::Kept,
@@ -85,19 +87,19 @@ async fn posted(head: ResponseHead, mut wire: BoxWire) -> Result<Opened, Error> 
     })
 }
 
-/// A POST was not answered, and its time is nearly over: ends its content, to see whether somebody on
-/// the way waits for that.
-async fn ask_at_the_end(mut answers: Answers, mut wire: BoxWire, deadline: Deadline) -> Error {
-    let asked = async {
-        wire.write_all(LAST_CHUNK).await.map_err(closed)?;
-        wire.flush().await.map_err(closed)?;
-        answers.last(&mut wire).await
-    };
-    match deadline.run(asked).await {
-        Ok(Ok((head, _))) => refused::request_buffered(head.status),
-        Ok(Err(error)) => error,
-        // The caller's clock has run out too, and it says so.
-        Err(_) => std::future::pending().await,
+/// A POST was not answered, and its time is nearly over: ends its content. An answer that opens a tunnel
+/// comes too late for one, and shows that somebody on the way waited for the end; another is what it is.
+async fn ask_at_the_end(
+    mut answers: Answers,
+    wire: &mut BoxWire,
+) -> Result<(ResponseHead, Vec<u8>), Error> {
+    wire.write_all(LAST_CHUNK).await.map_err(closed)?;
+    wire.flush().await.map_err(closed)?;
+    let patience = Deadline::after(refused::LAST_QUESTION);
+    match patience.run(answers.last(wire)).await {
+        Err(_) => Err(refused::no_answer()),
+        Ok(Ok((head, _))) if (200..300).contains(&head.status) => Err(refused::request_buffered()),
+        Ok(answer) => answer,
     }
 }
 

@@ -129,11 +129,15 @@ impl Wire for Content {
         self.wire.abort(reason);
     }
 
+    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+        self.wire.poll_absorb(cx);
+    }
+
     fn has_input(&self) -> bool {
         self.wire.has_input()
     }
 
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         self.wire.broken()
     }
 
@@ -191,6 +195,14 @@ impl AsyncWrite for Content {
         }
         let head = chunk_head(data.len());
         let parts = [head.as_bytes(), data, b"\r\n"];
+        if !this.wire.is_write_vectored() {
+            // One write for all of it, not one for each part.
+            this.held = parts.concat();
+            return match this.poll_held(cx) {
+                Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+                _ => Poll::Ready(Ok(data.len())),
+            };
+        }
         let written =
             ready!(Pin::new(&mut this.wire).poll_write_vectored(cx, &parts.map(IoSlice::new)))?;
         if written == 0 {
@@ -217,7 +229,13 @@ impl AsyncWrite for Content {
             self.held.extend_from_slice(LAST_CHUNK);
             self.sending = Sending::Ending;
         }
-        ready!(self.as_mut().poll_flush(cx))?;
+        match ready!(self.as_mut().poll_flush(cx)) {
+            Ok(()) => {}
+            // Its own content is whole, and all of ours had gone but for the end, which nobody waits
+            // for any more.
+            Err(_) if matches!(self.receiving, Receiving::Over) => self.closed = true,
+            Err(error) => return Poll::Ready(Err(error)),
+        }
         self.sending = Sending::Over;
         self.poll_close(cx)
     }

@@ -5,6 +5,8 @@
 //! can hold another up: see [`window`].
 
 pub mod client;
+mod driver;
+pub mod failure;
 mod load;
 mod outgoing;
 pub mod server;
@@ -12,6 +14,8 @@ mod stream;
 mod tap;
 mod window;
 
+use crate::http::{Field, Fields};
+use http::HeaderMap;
 use std::io;
 use std::time::Duration;
 
@@ -48,6 +52,17 @@ const IDLE_SESSION: Duration = Duration::from_secs(300);
 /// Requests that a client withdraws before they are answered, beyond which it is sent away if they are
 /// most of its requests (CVE-2023-44487, one at a time).
 const WITHDRAWN: usize = 1000;
+
+pub use driver::all_ended;
+
+/// Fields as the HTTP/1.1 side has them.
+fn fields(headers: &HeaderMap) -> Fields {
+    let fields = headers.iter().map(|(name, value)| Field {
+        name: name.as_str().into(),
+        value: value.as_bytes().into(),
+    });
+    Fields(fields.collect())
+}
 
 /// How a stream's error looks to whoever reads or writes the wire.
 fn broken(error: &h2::Error) -> io::Error {

@@ -2,7 +2,7 @@
 
 use crate::base::Target;
 use crate::base::defaults::{AGENT, HEAD_TIMEOUT};
-use crate::carrier::h2::client::fields;
+use crate::carrier::h2::fields;
 use crate::carrier::h2::load::{Load, Slot};
 use crate::carrier::h2::stream::{Kind, Stream};
 use crate::carrier::h2::tap::{Heard, Tap};

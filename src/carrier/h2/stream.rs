@@ -9,7 +9,7 @@ use h2::{Reason, RecvStream, SendStream};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets of one write: a frame's worth, so that tunnels take turns.
@@ -101,9 +101,19 @@ impl Wire for Stream {
         });
     }
 
-    fn broken(&self) -> Option<io::Error> {
-        let error = self.ended.as_ref()?.as_ref().err()?;
-        Some(io::Error::new(error.kind(), error.to_string()))
+    fn broken(&mut self) -> Option<io::Error> {
+        if let Some(Err(error)) = &self.ended {
+            return Some(io::Error::new(error.kind(), error.to_string()));
+        }
+        // After its own end the peer has no other way to say that it is gone.
+        match self
+            .send
+            .poll_reset(&mut Context::from_waker(Waker::noop()))
+        {
+            Poll::Ready(Ok(Reason::NO_ERROR)) | Poll::Pending => None,
+            Poll::Ready(Ok(reason)) => Some(broken(&reason.into())),
+            Poll::Ready(Err(error)) => Some(broken(&error)),
+        }
     }
 
     /// Takes frames out of the connection at once: those that lie there count against all tunnels of

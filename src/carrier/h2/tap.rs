@@ -119,7 +119,7 @@ impl Wire for Tap {
         self.wire.abort(reason);
     }
 
-    fn broken(&self) -> Option<io::Error> {
+    fn broken(&mut self) -> Option<io::Error> {
         self.wire.broken()
     }
 

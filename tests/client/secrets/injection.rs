@@ -136,7 +136,8 @@ fn unix_paths_are_encoded() {
     let control = |c: char| c.is_control() && c != '\n';
     assert!(!output.stderr.contains(control), "{:?}", output.stderr);
     let head = &peer.heads()[0];
-    let line = "CONNECT %2Ftmp%2Fa%20b%0D%0AX-A%3A%20c%25%C3%A9:1 HTTP/1.1\r\nHost: %2Ftmp";
+    let line =
+        "CONNECT 2f746d702f6120620d0a582d413a206325c3a9.unix.tuncat.invalid:1 HTTP/1.1\r\nHost: 2f";
     assert!(head.starts_with(line), "{head}");
     assert_eq!(head.lines().count(), 4, "{head}");
 }
