@@ -6,6 +6,7 @@ use crate::base::{Blame, Kind};
 pub fn reason(status: u16) -> &'static str {
     match status {
         400 => "Bad Request",
+        401 => "Unauthorized",
         403 => "Forbidden",
         405 => "Method Not Allowed",
         407 => "Proxy Authentication Required",
@@ -41,7 +42,9 @@ pub fn meaning(status: u16, token: Option<&str>, post: bool) -> (Kind, Blame) {
             | "connection_terminated"
             | "connection_timeout",
         ) => return (Kind::TargetUnreachable, Blame::Target),
-        Some("destination_ip_prohibited" | "http_request_denied") if status != 407 => {
+        Some("destination_ip_prohibited" | "http_request_denied")
+            if !matches!(status, 401 | 407) =>
+        {
             return (Kind::Refused, Blame::Proxy);
         }
         // Squid's own tokens, from `X-Squid-Error`. It answers CONNECT to a name that it cannot
@@ -62,5 +65,24 @@ pub fn meaning(status: u16, token: Option<&str>, post: bool) -> (Kind, Blame) {
         429 => (Kind::RateLimited, Blame::Proxy),
         502..=504 => (Kind::TargetUnreachable, Blame::Target),
         _ => (Kind::Refused, Blame::Proxy),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whoever asks for a password may call that a denied request, and it still is a matter of the
+    /// password.
+    #[test]
+    fn a_token_does_not_hide_that_a_password_is_wanted() {
+        for token in [None, Some("http_request_denied")] {
+            for post in [false, true] {
+                assert_eq!(meaning(401, token, post).0, Kind::ProxyAuth);
+                assert_eq!(meaning(407, token, post).0, Kind::ProxyAuth);
+            }
+        }
+        let denied = meaning(403, Some("http_request_denied"), true);
+        assert_eq!(denied, (Kind::Refused, Blame::Proxy));
     }
 }
