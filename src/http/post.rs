@@ -192,6 +192,12 @@ pub fn not_a_tunnel(status: u16, fields: &Fields) -> Option<String> {
     if matches!(status, 204..=206) {
         return Some(format!("a {status} has no tunnel in it"));
     }
+    // Any other coding would arrive as bytes of the tunnel (RFC 9112 §6.3).
+    let codings: Vec<&[u8]> = fields.all("transfer-encoding").collect();
+    let chunked = |coding: &[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    if !matches!(codings[..], [] | [_]) || !codings.iter().all(|c| chunked(c)) {
+        return Some("its Transfer-Encoding is not chunked alone".into());
+    }
     if let Some(length) = fields.text("content-length") {
         return Some(format!(
             "it is a finished document of {} bytes, not a tunnel",
@@ -274,6 +280,29 @@ mod tests {
             let field = crate::http::Field::parse(&format!("{name}: null")).unwrap();
             let target = target_of(None, "/", Some("h:1"), &Fields(vec![field]));
             assert_eq!(target.map_err(|r| r.status), Err(403), "{name}");
+        }
+    }
+
+    #[test]
+    fn answers_that_are_no_tunnels() {
+        for (status, lines, tunnel) in [
+            (200, &[][..], true),
+            (299, &["Transfer-Encoding: CHUNKED"], true),
+            (204, &[], false),
+            (200, &["Content-Length: 0"], false),
+            (200, &["Content-Type: Text/HTML"], false),
+            (200, &["Transfer-Encoding: gzip"], false),
+            (200, &["Transfer-Encoding: gzip, chunked"], false),
+            (
+                200,
+                &["Transfer-Encoding: chunked", "Transfer-Encoding: chunked"],
+                false,
+            ),
+        ] {
+            let parse = |line: &&str| crate::http::Field::parse(line).unwrap();
+            let fields = Fields(lines.iter().map(parse).collect());
+            let why = not_a_tunnel(status, &fields);
+            assert_eq!(why.is_none(), tunnel, "{status} {lines:?}: {why:?}");
         }
     }
 
