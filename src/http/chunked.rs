@@ -59,6 +59,8 @@ enum At {
     },
     /// Behind the empty line after the last chunk.
     Over,
+    /// Behind octets that are no chunked content.
+    Wrong(ChunkError),
 }
 
 /// Decodes one chunked content. Trailers are passed over.
@@ -80,8 +82,17 @@ impl Decoder {
         self.0 == At::Over
     }
 
+    /// What is wrong with octets that have been taken, behind content that was given.
+    pub fn error(&self) -> Option<ChunkError> {
+        match self.0 {
+            At::Wrong(error) => Some(error),
+            _ => None,
+        }
+    }
+
     /// Moves the content in `octets` to their beginning and gives its length. What follows the end
-    /// is not touched and not counted.
+    /// is not touched and not counted. Content before something wrong is given first: the error is
+    /// that of the next call, and of [`Decoder::error`].
     pub fn compact(&mut self, octets: &mut [u8]) -> Result<usize, ChunkError> {
         let (mut read, mut content) = (0, 0);
         while read < octets.len() && self.0 != At::Over {
@@ -96,7 +107,13 @@ impl Decoder {
                 };
                 continue;
             }
-            self.0 = step(self.0, octets[read])?;
+            self.0 = step(self.0, octets[read]).unwrap_or_else(At::Wrong);
+            if let At::Wrong(error) = self.0 {
+                return match content {
+                    0 => Err(error),
+                    _ => Ok(content),
+                };
+            }
             read += 1;
         }
         Ok(content)
@@ -149,6 +166,7 @@ fn step(at: At, octet: u8) -> Result<At, ChunkError> {
         (At::TrailerLf { line: 0, .. }, b'\n') => At::Over,
         (At::TrailerLf { octets, .. }, b'\n') => At::Trailer { octets, line: 0 },
         (At::SizeLf { .. } | At::TrailerLf { .. }, _) => return bad("CR without LF"),
+        (At::Wrong(error), _) => return Err(error),
         (At::Data { .. } | At::Over, _) => at,
     })
 }
@@ -166,7 +184,10 @@ mod tests {
             let n = decoder.compact(&mut piece)?;
             content.extend_from_slice(&piece[..n]);
         }
-        Ok((content, decoder.is_over()))
+        match decoder.error() {
+            Some(error) => Err(error),
+            None => Ok((content, decoder.is_over())),
+        }
     }
 
     #[test]
@@ -214,6 +235,17 @@ mod tests {
         ] {
             assert!(decode(bad.as_bytes(), 7).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn content_before_something_wrong_comes_first() {
+        let mut octets = *b"5\r\nhello\r\nx\r\n";
+        let mut decoder = Decoder::default();
+        assert_eq!(decoder.compact(&mut octets), Ok(5));
+        assert_eq!(&octets[..5], b"hello");
+        assert!(decoder.error().is_some());
+        assert!(decoder.compact(&mut [b'0']).is_err());
+        assert!(!decoder.is_over());
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! aborted, resets the connection below, and so no last chunk is ever seen.
 
 use crate::http::asked::Framing;
-use crate::http::chunked::{Decoder, LAST_CHUNK, chunk_head};
+use crate::http::chunked::{ChunkError, Decoder, LAST_CHUNK, chunk_head};
 use crate::wire::{Abort, BoxWire, Wire};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -108,9 +108,7 @@ fn content(receiving: &mut Receiving, octets: &mut [u8]) -> io::Result<(usize, b
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, text));
         }
         Receiving::Chunked(decoder) => {
-            let content = decoder.compact(octets);
-            let content =
-                content.map_err(|e| io::Error::new(io::ErrorKind::InvalidData, e.to_string()))?;
+            let content = decoder.compact(octets).map_err(wrong)?;
             (content, decoder.is_over())
         }
         Receiving::Length(left) => {
@@ -121,6 +119,10 @@ fn content(receiving: &mut Receiving, octets: &mut [u8]) -> io::Result<(usize, b
             (content, *left == 0)
         }
     })
+}
+
+fn wrong(error: ChunkError) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, error.to_string())
 }
 
 impl Wire for Content {
@@ -156,6 +158,12 @@ impl AsyncRead for Content {
         let before = buf.filled().len();
         if buf.remaining() == 0 {
             return Poll::Ready(Ok(()));
+        }
+        // Found behind content that was given before.
+        if let Receiving::Chunked(decoder) = &this.receiving
+            && let Some(error) = decoder.error()
+        {
+            return Poll::Ready(Err(wrong(error)));
         }
         loop {
             match this.receiving {
