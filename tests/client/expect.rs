@@ -51,6 +51,12 @@ impl Failure {
         self
     }
 
+    /// The status of the answer, where the cause does not begin with it.
+    pub fn status(mut self, status: u16) -> Self {
+        self.status = Some(status);
+        self
+    }
+
     /// A refusal with an HTTP status, which begins the cause.
     pub fn refused(code: i32, blame: &'static str, cause: &'static str) -> Self {
         Self {

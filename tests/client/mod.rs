@@ -10,6 +10,7 @@ mod expect;
 mod head;
 mod kernel;
 mod peer;
+mod post;
 mod pty;
 mod secrets;
 mod streams;
