@@ -2,13 +2,18 @@
 
 use super::bytes::{Digest, Pattern};
 use super::wait::wait_for;
-use socket2::{Domain, Socket, Type};
+use socket2::{Domain, SockRef, Socket, Type};
 use std::collections::HashSet;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
+
+/// What a target read, and the error that ended its reading, if one did.
+pub type End = (Vec<u8>, Option<io::ErrorKind>);
 
 /// Bytes and their SHA-256, per connection that was read to its end.
 type Received = Arc<Mutex<Vec<(u64, String)>>>;
@@ -91,6 +96,34 @@ impl Target {
     /// Reads to the end and closes; see [`Self::received`].
     pub fn sink() -> Self {
         Self::start(|stream, recorder| recorder.read_to_end(&stream))
+    }
+
+    /// Sends `first`, reads to whatever end there is, and tells of it.
+    pub fn watcher(first: &'static [u8]) -> (Self, Receiver<End>) {
+        let (sender, ends) = channel();
+        let target = Self::start(move |mut stream, _| {
+            stream.write_all(first)?;
+            let mut bytes = Vec::new();
+            let mut piece = [0; 4096];
+            let kind = loop {
+                match stream.read(&mut piece) {
+                    Ok(0) => break None,
+                    Ok(count) => bytes.extend_from_slice(&piece[..count]),
+                    Err(error) => break Some(error.kind()),
+                }
+            };
+            sender.send((bytes, kind)).map_err(io::Error::other)
+        });
+        (target, ends)
+    }
+
+    /// Sends its pattern, and a reset once it has read a byte.
+    pub fn resets(seed: u64, len: usize) -> Self {
+        Self::start(move |mut stream, _| {
+            stream.write_all(&super::pattern(seed, len))?;
+            stream.read_exact(&mut [0])?;
+            SockRef::from(&stream).set_linger(Some(Duration::ZERO))
+        })
     }
 
     /// Sends its pattern and its FIN first, then reads to the end; see [`Self::received`].

@@ -1,12 +1,13 @@
 //! Targets that the policy forbids, in every form that an address can be written: 403, why, and nothing dialled.
 
-use super::request::{ask_for, open};
+use super::post::{path_to, post};
+use super::request::{ask, ask_for, connect_request, open};
 use crate::support::{Serve, Target, wait_for};
 
 const PROHIBITED: &str = "destination_ip_prohibited";
 const DENIED: &str = "http_request_denied";
 
-/// Every host is refused with `error` on the target's port, and the target sees no connection.
+/// Every host is refused with `error` on the target's port, to CONNECT and to POST, and the target sees no connection.
 #[track_caller]
 fn all_denied(args: &[&str], error: &str, hosts: &[&str]) {
     let target = Target::sink();
@@ -18,10 +19,17 @@ fn all_denied(args: &[&str], error: &str, hosts: &[&str]) {
     let args: Vec<&str> = replaced.iter().map(String::as_str).collect();
     let serve = Serve::with(&args);
     for host in hosts {
-        let answer = ask_for(serve.port, &format!("{host}:{port}"));
-        assert_eq!(answer.status, 403, "{host}: {}", answer.text);
-        assert_eq!(answer.error(), error, "{host}: {}", answer.text);
-        answer.refuses(403, error);
+        let at = format!("{host}:{port}");
+        for request in [
+            connect_request(&at),
+            post(&path_to(&at), "proxy.test", ""),
+            post("/", &at, ""),
+        ] {
+            let answer = ask(serve.port, &request);
+            assert_eq!(answer.status, 403, "{request}: {}", answer.text);
+            assert_eq!(answer.error(), error, "{request}: {}", answer.text);
+            answer.refuses(403, error);
+        }
     }
     // A connection that was made earlier would be accepted earlier.
     let other = Serve::start();

@@ -10,6 +10,7 @@ mod drain;
 mod heads;
 mod malformed;
 mod pipelined;
+mod post;
 mod refusals;
 mod request;
 mod started;
