@@ -6,7 +6,9 @@
 use crate::http::asked::Framing;
 use crate::http::chunked::{ChunkError, Decoder, LAST_CHUNK, chunk_head};
 use crate::wire::{Abort, BoxWire, Wire};
+use socket2::SockRef;
 use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -14,6 +16,8 @@ use tokio::net::TcpStream;
 
 /// Octets of one chunk that we send.
 const CHUNK: usize = 64 * 1024;
+/// Octets behind the content that are thrown away; a peer that sends more has itself to blame.
+const SURPLUS: usize = 1024 * 1024;
 
 /// How the content that comes in ends.
 #[derive(Debug)]
@@ -255,6 +259,22 @@ impl Drop for Content {
             // All that we had to say has been said: no abort.
             let mut cx = Context::from_waker(Waker::noop());
             let _ = Pin::new(&mut self.wire).poll_shutdown(&mut cx);
+        }
+        if let (Receiving::Over, Some(tcp)) = (&self.receiving, self.wire.tcp()) {
+            discard(tcp);
+        }
+    }
+}
+
+/// Throws away what has come behind the content. Closing with it unread would reset the connection
+/// (RFC 9112 §9.6), and what the peer has not got yet would be lost.
+fn discard(tcp: &TcpStream) {
+    let socket = SockRef::from(tcp);
+    let mut scratch = [MaybeUninit::uninit(); 4096];
+    for _ in 0..SURPLUS / scratch.len() {
+        match socket.recv(&mut scratch) {
+            Ok(1..) => {}
+            _ => return,
         }
     }
 }

@@ -7,6 +7,7 @@ mod forward;
 mod limits;
 mod malformed;
 mod paths;
+mod pipelined;
 
 use super::request::{connect, read_head};
 use std::io::{Read, Write};
