@@ -22,6 +22,7 @@ mod half_close;
 mod nc;
 mod nghttpx;
 mod node;
+mod post;
 mod remote;
 mod squid;
 mod ssh;

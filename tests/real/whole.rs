@@ -1,10 +1,14 @@
 //! 64 MiB each way, compared by hash: through `tuncat connect`, and through anything that makes a port of a tunnel.
 
 use super::{MIB, echo_whole};
-use crate::support::{Digest, Feed, Listen, Output, Pattern, Target, connect};
-use std::io::{self, Read};
+use crate::support::target::End;
+use crate::support::{Digest, Feed, Listen, Output, Pattern, TIMEOUT, Target, connect};
+use socket2::SockRef;
+use std::io::{self, Read, Write};
 use std::net::{Ipv4Addr, Shutdown, TcpStream};
+use std::sync::mpsc::Receiver;
 use std::thread;
+use std::time::Duration;
 
 pub const LEN: u64 = 64 * MIB;
 
@@ -125,6 +129,14 @@ pub fn target_ends_first_and_may_be_cut(port: u16) {
     );
 }
 
+/// The same where a crash on the way may look like any end.
+pub fn target_ends_first_and_may_break_everything(port: u16) {
+    let stream = to(port);
+    let (len, sha256, _) = read_on(&stream);
+    assert_eq!(sha256, Pattern::sha256(BACK, len), "the first {len} bytes");
+    send_all(&stream).ok();
+}
+
 /// The same through `tuncat connect`.
 pub fn connect_to_one_that_ends_first_and_may_be_cut(args: &[&str], target: &Target) {
     let output = connect(args)
@@ -137,6 +149,45 @@ pub fn connect_to_one_that_ends_first_and_may_be_cut(args: &[&str], target: &Tar
     assert_eq!(output.stdout_sha256, prefix, "the first {len} bytes");
     let whole = len == LEN && output.code == 0;
     assert!(whole || output.code == 56, "{output:?}");
+}
+
+/// A byte each way through a port to an echo, many times: nothing is held back until there is more of it.
+pub fn dialogue(port: u16) {
+    let mut stream = to(port);
+    stream.set_nodelay(true).expect("no delay");
+    for byte in 0..=255 {
+        let mut got = [0];
+        stream.write_all(&[byte]).expect("send a byte");
+        stream.read_exact(&mut got).expect("read an echo");
+        assert_eq!(got, [byte]);
+    }
+}
+
+/// Resets a connection through a port to a [`Target::watcher`] that sends a byte; how the target's reading ends.
+pub fn client_resets(port: u16, ends: &Receiver<End>) -> Option<io::ErrorKind> {
+    let mut stream = to(port);
+    stream.read_exact(&mut [0]).expect("an open tunnel");
+    stream.write_all(b"hello").expect("send");
+    let reset = SockRef::from(&stream).set_linger(Some(Duration::ZERO));
+    reset.expect("reset");
+    drop(stream);
+    let (bytes, kind) = ends.recv_timeout(TIMEOUT).expect("an end");
+    assert!(b"hello".starts_with(&bytes[..]), "{bytes:?}");
+    kind
+}
+
+/// Reads all of [`Target::resets`] through a port, makes it reset, and tells what that looks like.
+pub fn target_resets(port: u16, seed: u64, len: usize) -> io::Result<()> {
+    let mut stream = to(port);
+    let mut got = vec![0; len];
+    stream
+        .read_exact(&mut got)
+        .expect("what came before the reset");
+    assert!(got == crate::support::pattern(seed, len));
+    stream.write_all(b"x").expect("send");
+    let (more, _, end) = read_on(&stream);
+    assert_eq!(more, 0);
+    end
 }
 
 fn to(port: u16) -> TcpStream {

@@ -53,11 +53,21 @@ impl Envoy {
 
     /// Puts every connection into a tunnel to `target` through the proxy on a port of 127.0.0.1.
     pub fn encapsulating(target: &str, proxy: u16, upstream: Upstream<'_>) -> Self {
+        Self::tunneling(&json!({ "hostname": target }), proxy, upstream)
+    }
+
+    /// The same in a POST for this authority and path.
+    pub fn posting(authority: &str, path: &str, proxy: u16, upstream: Upstream<'_>) -> Self {
+        let config = json!({ "hostname": authority, "use_post": true, "post_path": path });
+        Self::tunneling(&config, proxy, upstream)
+    }
+
+    fn tunneling(config: &Value, proxy: u16, upstream: Upstream<'_>) -> Self {
         let chain = json!({ "filters": [filter("tcp_proxy", "TcpProxy", &json!({
             "stat_prefix": "tunnel",
             "cluster": "next",
             "idle_timeout": "0s",
-            "tunneling_config": { "hostname": target },
+            "tunneling_config": config,
         }))]});
         let mut cluster = cluster(proxy);
         let version = match upstream {
@@ -146,13 +156,21 @@ fn listens(port: u16) -> bool {
     table.lines().any(|line| line.contains(&entry))
 }
 
-/// Takes CONNECT on every version of HTTP, with all of its timeouts off.
+/// Takes CONNECT and POST on every version of HTTP, with all of its timeouts off.
 fn terminator() -> Value {
-    let connect = json!([{ "upgrade_type": "CONNECT", "connect_config": {} }]);
-    let route = json!({
-        "match": { "connect_matcher": {} },
-        "route": { "cluster": "next", "timeout": "0s", "upgrade_configs": connect },
-    });
+    let route = |matched: Value, config: Value| {
+        let connect = json!([{ "upgrade_type": "CONNECT", "connect_config": config }]);
+        json!({
+            "match": matched,
+            "route": { "cluster": "next", "timeout": "0s", "upgrade_configs": connect },
+        })
+    };
+    let method = json!({ "name": ":method", "string_match": { "exact": "POST" } });
+    let post = json!({ "prefix": "/", "headers": [method] });
+    let routes = [
+        route(json!({ "connect_matcher": {} }), json!({})),
+        route(post, json!({ "allow_post": true })),
+    ];
     let manager = json!({
         "stat_prefix": "terminator",
         "codec_type": "AUTO",
@@ -162,7 +180,7 @@ fn terminator() -> Value {
         "route_config": { "virtual_hosts": [{
             "name": "all",
             "domains": ["*"],
-            "routes": [route],
+            "routes": routes,
         }]},
         "http_filters": [filter_of("http.router", "http.router.v3.Router", &json!({}))],
     });
