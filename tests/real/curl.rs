@@ -1,5 +1,7 @@
 //! curl as a client of `tuncat serve`.
 
+mod post;
+
 use crate::support::proc::tool;
 use crate::support::{ClosedPort, Run, Serve, Target, connect};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};

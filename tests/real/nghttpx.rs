@@ -2,6 +2,8 @@
 //!
 //! It does not pass the end of the client's side on, so the targets end by themselves.
 
+mod post;
+
 use super::whole;
 use crate::support::peers::{Certificate, Nghttpx};
 use crate::support::{ClosedPort, Feed, Serve, Target, connect, pattern};

@@ -1,6 +1,7 @@
 // One tunnel through an HTTP/2 proxy: stdin goes in, stdout gets what comes out, and the last line of stderr says how
 // it ended. The argument is a JSON object:
 //   url, target   the proxy, and the authority to ask for
+//   path          ask by POST with this path
 //   ca            a file with the certificate to trust
 //   hold          send nothing before the far side has ended
 //   after         once this many bytes have come out,
@@ -10,13 +11,14 @@
 const fs = require('node:fs');
 const http2 = require('node:http2');
 
-const { url, target, ca, hold, after, then } = JSON.parse(process.argv[1]);
+const { url, target, path, ca, hold, after, then } = JSON.parse(process.argv[1]);
 const report = { status: null, fields: {}, received: 0, ended: false, reset: null, error: null };
 const note = (error) => { report.error ??= error.code; };
 
 const session = http2.connect(url, ca ? { ca: fs.readFileSync(ca) } : {});
 session.on('error', note);
-const tunnel = session.request({ ':method': 'CONNECT', ':authority': target });
+const method = path ? { ':method': 'POST', ':path': path } : { ':method': 'CONNECT' };
+const tunnel = session.request({ ...method, ':authority': target });
 const send = () => process.stdin.pipe(tunnel);
 const actions = {
   send: () => tunnel.write('x'),

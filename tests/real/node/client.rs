@@ -21,14 +21,14 @@ fn client(serve: &Serve, target: &str, options: Value) -> Run {
 }
 
 /// How the client says that it ended.
-fn report(output: &Output) -> Value {
+pub fn report(output: &Output) -> Value {
     let line = output.stderr.lines().last().unwrap_or_default();
     serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}:\n{}", output.stderr))
 }
 
 /// An answer 200, the end of the stream, and no reset.
 #[track_caller]
-fn clean(output: &Output) {
+pub fn clean(output: &Output) {
     let report = report(output);
     assert_eq!(report["status"], 200, "{report}");
     assert_eq!(report["ended"], true, "{report}");

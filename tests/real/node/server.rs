@@ -15,7 +15,7 @@ fn acting(act: &str) -> NodeServer {
 }
 
 /// The bytes that the server sends by itself.
-fn known() -> Vec<u8> {
+pub fn known() -> Vec<u8> {
     (0..3000)
         .map(|i| u8::try_from(i * 31 % 251).expect("a byte"))
         .collect()
@@ -48,7 +48,7 @@ fn ends(output: Output) {
 
 /// A failure after some bytes of the far side, all of which are there.
 #[track_caller]
-fn fails(output: Output, codes: &[i32]) {
+pub fn fails(output: Output, codes: &[i32]) {
     assert!(output.stdout == known(), "{} bytes", output.stdout_len);
     assert!(codes.contains(&output.code), "{output:?}");
     let code = output.code;
