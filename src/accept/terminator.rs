@@ -172,7 +172,7 @@ impl Terminator {
             }
             Err(refusal) => {
                 log_refusal(client, &asking.shown(), &refusal);
-                let _ = asking.refuse(&refusal);
+                let _ = asking.refuse(&refusal).await;
                 None
             }
         }

@@ -1,7 +1,7 @@
 //! The terminator's side: a session with a client, and its requests.
 
 use crate::base::Target;
-use crate::base::defaults::{AGENT, HEAD_TIMEOUT};
+use crate::base::defaults::{AGENT, HEAD_TIMEOUT, LINGER};
 use crate::carrier::h2::fields;
 use crate::carrier::h2::load::{Load, Slot};
 use crate::carrier::h2::stream::{Kind, Stream};
@@ -27,6 +27,8 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// For the last frame of a session to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
+/// Octets of a refused client's that are thrown away before its stream is reset.
+const LINGER_BYTES: usize = 256 * 1024;
 
 /// A client's connection. It moves only while [`Session::next`] is polled.
 pub struct Session {
@@ -199,7 +201,9 @@ impl Asking {
         Ok(Box::new(Stream::new(kind, send, receive, self.slot)))
     }
 
-    pub fn refuse(mut self, refusal: &Refusal) -> Result<(), h2::Error> {
+    /// What a client still sends in a refused POST is read for a while. A reset of the stream, also one
+    /// with NO_ERROR (RFC 9113 §8.1), would make curl 7.88 throw the answer away.
+    pub async fn refuse(mut self, refusal: &Refusal) -> Result<(), h2::Error> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or_default();
         for (name, value) in refusal.fields() {
@@ -209,6 +213,23 @@ impl Asking {
             }
         }
         let mut send = self.respond.send_response(answer, false)?;
-        send.send_data(Bytes::from(refusal.body()), true)
+        send.send_data(Bytes::from(refusal.body()), true)?;
+        if self.request.method() == http::Method::POST {
+            let patience = Deadline::after(LINGER);
+            let _ = patience.run(discard(self.request.into_body())).await;
+        }
+        Ok(())
+    }
+}
+
+/// Throws away what comes until the end, or until there was enough of it.
+async fn discard(mut content: RecvStream) {
+    let mut left = LINGER_BYTES;
+    while let Some(Ok(data)) = content.data().await {
+        let _ = content.flow_control().release_capacity(data.len());
+        match left.checked_sub(data.len()) {
+            Some(more) => left = more,
+            None => return,
+        }
     }
 }

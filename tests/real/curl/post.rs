@@ -3,7 +3,7 @@
 use crate::real::MIB;
 use crate::support::peers::Certificate;
 use crate::support::proc::tool;
-use crate::support::{Feed, Pattern, Run, Serve, Target};
+use crate::support::{ClosedPort, Feed, Pattern, Run, Serve, Target};
 use std::{fs, io};
 
 const LEN: u64 = 16 * MIB;
@@ -109,4 +109,29 @@ fn a_target_that_resets() {
         let output = run.feed(Feed::Pattern(1, MIB)).run();
         assert!(codes.contains(&output.code), "{version}: {output:?}");
     }
+}
+
+/// As an origin would say it.
+#[test]
+fn statuses() {
+    let serve = Serve::with(&["--auth", "user:pass"]);
+    let (target, closed) = (Target::echo(), ClosedPort::new());
+    for version in VERSIONS {
+        for (at, login, status) in [
+            (&target, None, "401"),
+            (&target, Some("user:wrong"), "401"),
+            (&target, Some("user:pass"), "200"),
+        ] {
+            let mut args = vec![version, "-w", "%{stderr}%{http_code}", "--data", "hello"];
+            args.extend(login.iter().flat_map(|login| ["-u", login]));
+            let output = curl(&serve, &at.addr(), &args).run().expect_code(0);
+            assert_eq!(output.stderr, status, "{args:?}");
+            assert_eq!(output.stdout == b"hello", status == "200");
+        }
+        let args = [version, "-w", "%{stderr}%{http_code}", "-u", "user:pass"];
+        let output = curl(&serve, &closed.addr(), &args).run().expect_code(0);
+        assert_eq!(output.stderr, "502");
+        assert_eq!(output.stdout, b"Connection refused\n");
+    }
+    assert_eq!(target.accepted(), 2);
 }
