@@ -65,8 +65,8 @@ impl Stream {
                 // the content of a POST is none of the tunnel's.
                 None => {
                     self.ended = Some(match ready!(self.receive.poll_trailers(cx)) {
+                        Ok(_) if self.kind == Kind::Post => self.broken_off(cx).map_or(Ok(()), Err),
                         Ok(None) => Ok(()),
-                        Ok(Some(_)) if self.kind == Kind::Post => Ok(()),
                         Ok(Some(_)) => {
                             self.reset(Reason::PROTOCOL_ERROR);
                             let text = "trailers on a connected stream";
@@ -83,6 +83,18 @@ impl Stream {
     fn give_credit(&mut self, octets: usize) {
         // It fails only where the stream is gone and no credit is needed.
         let _ = self.receive.flow_control().release_capacity(octets);
+    }
+
+    /// The peer has reset the stream behind the end of its content, and not because it needs no more of
+    /// ours (RFC 9113 §8.1: NO_ERROR). HAProxy ends a content that it has got only in part, and says so
+    /// by CANCEL.
+    fn broken_off(&mut self, cx: &mut Context<'_>) -> Option<io::Error> {
+        match self.send.poll_reset(cx) {
+            Poll::Ready(Ok(reason)) if reason != Reason::NO_ERROR => {
+                Some(broken(&h2::Error::from(reason)))
+            }
+            _ => None,
+        }
     }
 
     fn reset(&mut self, reason: Reason) {
@@ -204,7 +216,7 @@ impl AsyncWrite for Stream {
         self.outgoing.poll_written(cx).map(Ok)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, _cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.finished {
             return Poll::Ready(Ok(()));
         }
@@ -213,7 +225,10 @@ impl AsyncWrite for Stream {
             Ok(()) => Poll::Ready(Ok(())),
             // After its own end the peer may let the stream go by a reset (RFC 9113 §8.1): then it
             // waits for no end of ours, and nothing is missing.
-            Err(_) if matches!(self.ended, Some(Ok(()))) => Poll::Ready(Ok(())),
+            Err(_) if matches!(self.ended, Some(Ok(()))) => Poll::Ready(match self.kind {
+                Kind::Connect => Ok(()),
+                Kind::Post => self.broken_off(cx).map_or(Ok(()), Err),
+            }),
             Err(error) => Poll::Ready(Err(broken(&error))),
         }
     }

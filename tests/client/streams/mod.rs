@@ -3,6 +3,7 @@
 mod breaks;
 mod ends;
 mod fin_delay;
+mod posts;
 mod pressure;
 mod stdio;
 mod terminals;
