@@ -72,11 +72,10 @@ async fn posted(
         };
         return Err(refused::not_a_tunnel(&head, &why, &body));
     }
-    let receiving = match is_chunked(&head) {
-        true => Receiving::Chunked(Decoder::default()),
-        false => Receiving::UntilClose,
-    };
-    let mut wire: BoxWire = Box::new(Content::new(wire, receiving));
+    let mut wire: BoxWire = Box::new(match is_chunked(&head) {
+        true => Content::new(wire, Receiving::Chunked(Decoder::default())).heeding_the_close(),
+        false => Content::new(wire, Receiving::UntilClose),
+    });
     if wants_greeting(&head.fields) {
         greeting::take(&mut wire, last_question).await?;
     }

@@ -58,6 +58,10 @@ pub struct Content {
     written: usize,
     /// Nothing more goes over the connection, and it knows.
     closed: bool,
+    /// See [`Content::heeding_the_close`].
+    heeds_close: bool,
+    /// Some of our content went out after the peer's had ended.
+    late: bool,
 }
 
 impl Content {
@@ -70,6 +74,29 @@ impl Content {
             held: Vec::new(),
             written: 0,
             closed: false,
+            heeds_close: false,
+            late: false,
+        }
+    }
+
+    /// For a client: whoever closes the connection after an answer that has its own end, and before the
+    /// end of the request, takes no more of it. nginx does that; what we send it is lost.
+    pub fn heeding_the_close(mut self) -> Self {
+        self.heeds_close = true;
+        self
+    }
+
+    /// Nobody takes the rest of our content.
+    fn is_abandoned(&mut self, cx: &mut Context<'_>) -> bool {
+        if !self.heeds_close || !matches!(self.receiving, Receiving::Over) {
+            return false;
+        }
+        let mut octet = [0];
+        let mut octet = ReadBuf::new(&mut octet);
+        match Pin::new(&mut self.wire).poll_read(cx, &mut octet) {
+            Poll::Ready(Ok(())) => octet.filled().is_empty(),
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
         }
     }
 
@@ -200,11 +227,15 @@ impl AsyncWrite for Content {
         if this.sending != Sending::Open {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        if this.is_abandoned(cx) {
+            return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+        }
         ready!(this.poll_held(cx))?;
         let data = &data[..data.len().min(CHUNK)];
         if data.is_empty() {
             return Poll::Ready(Ok(0));
         }
+        this.late |= matches!(this.receiving, Receiving::Over);
         let head = chunk_head(data.len());
         let parts = [head.as_bytes(), data, b"\r\n"];
         if !this.wire.is_write_vectored() {
@@ -237,6 +268,9 @@ impl AsyncWrite for Content {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         if self.sending == Sending::Open {
+            if self.late && self.is_abandoned(cx) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()));
+            }
             ready!(self.poll_held(cx))?;
             self.held.extend_from_slice(LAST_CHUNK);
             self.sending = Sending::Ending;

@@ -1,8 +1,32 @@
 //! What the end of the answer to a POST means, and what comes behind it.
 
 use crate::support::{Feed, Target, connect};
-use std::io::{self, Read, Write};
-use std::net::TcpStream;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Shutdown, TcpStream};
+
+/// The whole answer, and the end of the connection: nobody takes the rest of the request.
+#[test]
+fn a_connection_that_ends_before_the_request_is_a_reset() {
+    let proxy = Target::start(|stream, _| {
+        let mut lines = BufReader::new(&stream).lines();
+        while lines.next().transpose()?.is_some_and(|l| !l.is_empty()) {}
+        (&stream).write_all(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")?;
+        (&stream).write_all(b"3\r\nbye\r\n0\r\n\r\n")?;
+        stream.shutdown(Shutdown::Write)?;
+        io::copy(&mut &stream, &mut io::sink()).map(drop)
+    });
+    let through = |feed| {
+        let run = connect(["-x", &format!("http://{}", proxy.addr())]);
+        run.args(["--via", "h1-post", "h:1"]).feed(feed).run()
+    };
+    let output = through(Feed::Pattern(1, 64 * 1024 * 1024));
+    assert_eq!(output.stdout, b"bye");
+    let line = output.expect_failure(56);
+    assert!(line.contains(": the tunnel was reset after "), "{line}");
+    // With nothing left to send nothing is lost.
+    let output = through(Feed::Open(Vec::new())).expect_clean();
+    assert_eq!(output.stdout, b"bye");
+}
 
 /// RFC 9113 §8.1: a server that has answered and needs no more of the request says so by NO_ERROR. Any other reset
 /// behind the end says that the answer was cut off before.
