@@ -28,6 +28,14 @@ fn blocks(language: &str) -> Vec<String> {
     blocks
 }
 
+/// The README's configuration with `part` in it.
+pub fn snippet(part: &str) -> String {
+    let found = blocks("text")
+        .into_iter()
+        .find(|block| block.contains(part));
+    found.unwrap_or_else(|| panic!("no {part} in a text block of the README"))
+}
+
 /// A folder with `tuncat` in it, for PATH.
 fn path_with_tuncat(folder: &Path) -> String {
     std::os::unix::fs::symlink(TUNCAT, folder.join("tuncat")).expect("link the binary");

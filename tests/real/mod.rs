@@ -19,6 +19,7 @@ mod curl;
 mod env;
 mod envoy;
 mod half_close;
+mod intermediaries;
 mod nc;
 mod nghttpx;
 mod node;

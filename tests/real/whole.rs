@@ -25,6 +25,16 @@ pub fn echo_that_closes() -> Target {
     Target::start(|stream, _| io::copy(&mut (&stream).take(LEN), &mut &stream).map(drop))
 }
 
+/// A target that sends and reads at the same time, and ends when it has done both.
+pub fn sends_and_reads() -> Target {
+    Target::start(|stream, recorder| {
+        let sending = stream.try_clone()?;
+        let sent = thread::spawn(move || io::copy(&mut Pattern::new(BACK, LEN), &mut &sending));
+        recorder.read_to_end(&stream)?;
+        sent.join().expect("a sender").map(drop)
+    })
+}
+
 /// A target that sends all of its bytes and its end first.
 pub fn ends_first() -> Target {
     Target::ends_first(BACK, LEN)
