@@ -5,12 +5,22 @@ use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
 use crate::http::excerpt::excerpt;
 use crate::http::{Fields, TunnelRequest, proxy_status, status};
+use crate::wire::Deadline;
 use std::time::Duration;
 
 /// Octets of the body that are looked at.
 pub const BODY: usize = 8 * 1024;
-/// How long the body is waited for.
-pub const PATIENCE: Duration = Duration::from_millis(500);
+/// How long the body is waited for; and behind an answer that came after the last question.
+const PATIENCE: Duration = Duration::from_millis(500);
+const LATE_PATIENCE: Duration = Duration::from_millis(50);
+
+/// How long the body of an answer is waited for.
+pub fn patience(last_question: Deadline) -> Duration {
+    match last_question.is_over() {
+        true => LATE_PATIENCE,
+        false => PATIENCE,
+    }
+}
 
 /// What to do about somebody on the way who gathers requests or answers.
 const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: grpc_pass instead of proxy_pass; \

@@ -141,9 +141,9 @@ fn resource(request: &RequestHead) -> Result<(&str, &str), Refusal> {
     }
 }
 
-/// RFC 9112 §3.2: `uri-host [ ":" port ]`, and no userinfo. Built-in targets have names too.
+/// RFC 9112 §3.2: `uri-host [ ":" port ]`, perhaps empty, and no userinfo. Built-in targets have names too.
 fn is_host(text: &str) -> bool {
-    Target::from_authority(text).is_ok() || Host::parse(text).is_ok()
+    text.is_empty() || Target::from_authority(text).is_ok() || Host::parse(text).is_ok()
 }
 
 /// How the content of a request is delimited.

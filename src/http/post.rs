@@ -211,7 +211,7 @@ pub fn not_a_tunnel(status: u16, fields: &Fields) -> Option<String> {
     if kind.starts_with("text/html") {
         return Some("it is an HTML page, not a tunnel".into());
     }
-    let documents = ["text/", "application/json", "application/xml"];
+    let documents = ["text/xml", "application/json", "application/xml"];
     let document = documents.iter().any(|prefix| kind.starts_with(prefix));
     document.then(|| "it is a document, not a tunnel".into())
 }

@@ -38,6 +38,11 @@ impl Deadline {
         )
     }
 
+    /// It has passed.
+    pub fn is_over(self) -> bool {
+        self.0.is_some_and(|at| at <= Instant::now())
+    }
+
     /// Whichever comes first.
     pub fn or(self, other: Deadline) -> Self {
         match (self.0, other.0) {

@@ -64,6 +64,12 @@ impl Failure {
             ..Self::new(code, "CONNECT", blame, cause)
         }
     }
+
+    /// The same of a request that was a POST.
+    pub fn by_post(mut self) -> Self {
+        self.stage = "POST";
+        self
+    }
 }
 
 /// Something that fails, ready to be run again and again.

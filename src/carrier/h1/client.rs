@@ -11,6 +11,7 @@ use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Octets read at a time while the head arrives.
@@ -35,7 +36,7 @@ pub async fn open(
         },
     };
     if !(200..300).contains(&head.status) {
-        let body = body(&head, rest, &mut wire).await;
+        let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
         let head = refused::Head {
             status: head.status,
             reason: head.reason,
@@ -64,7 +65,13 @@ async fn posted(
     last_question: Deadline,
 ) -> Result<Opened, Error> {
     if let Some(why) = not_a_tunnel(head.status, &head.fields) {
-        let body = body(&head, Vec::new(), &mut wire).await;
+        let body = body(
+            &head,
+            Vec::new(),
+            &mut wire,
+            refused::patience(last_question),
+        )
+        .await;
         let head = refused::Head {
             status: head.status,
             reason: head.reason,
@@ -156,11 +163,16 @@ impl Answers {
 }
 
 /// As much of a refusal's body as comes soon.
-async fn body(head: &ResponseHead, mut body: Vec<u8>, wire: &mut BoxWire) -> Vec<u8> {
+async fn body(
+    head: &ResponseHead,
+    mut body: Vec<u8>,
+    wire: &mut BoxWire,
+    patience: Duration,
+) -> Vec<u8> {
     let length = head.fields.text("content-length");
     let length = length.and_then(|l| l.parse().ok());
     let want = length.unwrap_or(refused::BODY).min(refused::BODY);
-    let patience = Deadline::after(refused::PATIENCE);
+    let patience = Deadline::after(patience);
     while body.len() < want {
         match patience.run(wire.read_buf(&mut body)).await {
             Ok(Ok(n)) if n > 0 => {}

@@ -20,6 +20,7 @@ use h2::client::{ResponseFuture, SendRequest};
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, Response, Uri};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, watch};
 
 /// A connection to a proxy that carries tunnels.
@@ -189,7 +190,7 @@ async fn opened(
         _ => None,
     };
     if !success || no_tunnel.is_some() {
-        let body = body(receive).await;
+        let body = body(receive, refused::patience(last_question)).await;
         send.send_reset(Reason::CANCEL);
         let head = refused::Head {
             status,
@@ -235,9 +236,9 @@ fn message(request: &TunnelRequest) -> Result<Request<()>, Error> {
 }
 
 /// As much of a refusal's body as comes soon.
-async fn body(mut receive: RecvStream) -> Vec<u8> {
+async fn body(mut receive: RecvStream, patience: Duration) -> Vec<u8> {
     let mut body = Vec::new();
-    let patience = Deadline::after(refused::PATIENCE);
+    let patience = Deadline::after(patience);
     while body.len() < refused::BODY {
         match patience.run(receive.data()).await {
             Ok(Some(Ok(data))) => body.extend_from_slice(&data),

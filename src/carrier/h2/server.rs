@@ -198,7 +198,8 @@ impl Asking {
             send.send_data(Bytes::from_static(GREETING), false)?;
         }
         let receive = self.request.into_body();
-        Ok(Box::new(Stream::new(kind, send, receive, self.slot)))
+        let stream = Stream::new(kind, send, receive, self.slot);
+        Ok(Box::new(stream.served()))
     }
 
     /// What a client still sends in a refused POST is read for a while. A reset of the stream, also one

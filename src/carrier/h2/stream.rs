@@ -25,6 +25,8 @@ pub enum Kind {
 /// A stream as a wire.
 pub struct Stream {
     kind: Kind,
+    /// The peer is a client of ours.
+    served: bool,
     send: SendStream<Bytes>,
     receive: RecvStream,
     /// Arrived and not read; their credit is withheld, so no more than [`STREAM_WINDOW`].
@@ -41,6 +43,7 @@ impl Stream {
     pub fn new(kind: Kind, send: SendStream<Bytes>, receive: RecvStream, slot: Slot) -> Self {
         Stream {
             kind,
+            served: false,
             send,
             receive,
             inbox: BytesMut::new(),
@@ -49,6 +52,12 @@ impl Stream {
             outgoing: Arc::default(),
             slot,
         }
+    }
+
+    /// For a terminator.
+    pub fn served(mut self) -> Self {
+        self.served = true;
+        self
     }
 
     /// The next DATA frame; its credit is not given back yet.
@@ -90,10 +99,9 @@ impl Stream {
     /// by CANCEL.
     fn broken_off(&mut self, cx: &mut Context<'_>) -> Option<io::Error> {
         match self.send.poll_reset(cx) {
-            Poll::Ready(Ok(reason)) if reason != Reason::NO_ERROR => {
-                Some(broken(&h2::Error::from(reason)))
-            }
-            _ => None,
+            Poll::Ready(Ok(Reason::NO_ERROR)) | Poll::Pending => None,
+            Poll::Ready(Ok(reason)) => Some(broken(&reason.into())),
+            Poll::Ready(Err(error)) => Some(broken(&error)),
         }
     }
 
@@ -117,14 +125,11 @@ impl Wire for Stream {
         if let Some(Err(error)) = &self.ended {
             return Some(io::Error::new(error.kind(), error.to_string()));
         }
-        // After its own end the peer has no other way to say that it is gone.
-        match self
-            .send
-            .poll_reset(&mut Context::from_waker(Waker::noop()))
-        {
-            Poll::Ready(Ok(Reason::NO_ERROR)) | Poll::Pending => None,
-            Poll::Ready(Ok(reason)) => Some(broken(&reason.into())),
-            Poll::Ready(Err(error)) => Some(broken(&error)),
+        // After its own end a client has no other way to say that it is gone. Proxies (nghttpx) also
+        // let go of CONNECT streams like that whose ends were clean.
+        match self.served || self.kind == Kind::Post {
+            true => self.broken_off(&mut Context::from_waker(Waker::noop())),
+            false => None,
         }
     }
 

@@ -14,7 +14,7 @@ fn answer(name: &'static str, head: &'static str, body: impl AsRef<[u8]>, failur
     let head = format!("HTTP/1.1 {head}\r\n\r\n").into_bytes();
     let answer = [&head, body.as_ref()].concat();
     let scene = move || through(Peer::answering(answer.clone()));
-    row(name, scene, failure)
+    row(name, scene, failure.by_post())
 }
 
 #[rustfmt::skip] // A row a line.
@@ -75,14 +75,14 @@ fn a_401_to_a_password() {
     let answer = format!("HTTP/1.1 401 Unauthorized\r\n{fields}\r\n");
     let scene = move || through(Peer::answering(answer.clone())).args(&["-U", "me:wrong"]);
     let failure = Failure::refused(67, "user", "401 Unauthorized");
-    let failure = failure.hint("check user name and password");
+    let failure = failure.hint("check user name and password").by_post();
     check_all(vec![row("401", scene, failure)]);
 }
 
 #[rustfmt::skip]
 #[test]
 fn every_success_that_is_no_tunnel() {
-    let no_tunnel = |status, cause| Failure::new(102, "CONNECT", "proxy", cause).status(status).hint(NO_POST);
+    let no_tunnel = |status, cause| Failure::new(102, "POST", "proxy", cause).status(status).hint(NO_POST);
     let html = "POST was answered with 200, but it is an HTML page, not a tunnel";
     let coding = "POST was answered with 200, but its Transfer-Encoding is not chunked alone";
     check_all(vec![
@@ -111,14 +111,14 @@ fn every_success_that_is_no_tunnel() {
 fn nonsense(name: &'static str, answer: &[u8], failure: Failure) -> Row {
     let answer = answer.to_vec();
     let scene = move || through(Peer::answering(answer.clone()));
-    row(name, scene, failure)
+    row(name, scene, failure.by_post())
 }
 
 /// Answers that are none, and more of them than anybody needs.
 #[rustfmt::skip]
 #[test]
 fn every_answer_that_is_none() {
-    let none = |cause| Failure::new(105, "CONNECT", "proxy", cause).hint("*");
+    let none = |cause| Failure::new(105, "POST", "proxy", cause).hint("*");
     let interim = "HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n";
     let flood = [interim.repeat(100).as_bytes(), OK.as_bytes(), LAST].concat();
     check_all(vec![
@@ -126,7 +126,7 @@ fn every_answer_that_is_none() {
         nonsense("an SSH server", b"SSH-2.0-x\r\n", none("the answer is not HTTP: *")),
         nonsense("chunks without a head", &chunk("hello"), none("the answer is not HTTP: *")),
         nonsense("100 interim answers", &flood,
-            Failure::new(101, "CONNECT", "proxy", "more than 32 interim (1xx) answers")),
+            Failure::new(101, "POST", "proxy", "more than 32 interim (1xx) answers")),
     ]);
 }
 
@@ -134,8 +134,8 @@ fn every_answer_that_is_none() {
 #[rustfmt::skip]
 #[test]
 fn every_wrong_greeting() {
-    let wrong = || Failure::new(102, "CONNECT", "proxy", "the tunnel does not begin as its terminator said");
-    let broken = |cause| Failure::new(56, "CONNECT", "proxy", cause);
+    let wrong = || Failure::new(102, "POST", "proxy", "the tunnel does not begin as its terminator said");
+    let broken = |cause| Failure::new(56, "POST", "proxy", cause);
     let greets = |bytes: &[u8]| [GREETS.as_bytes(), bytes].concat();
     check_all(vec![
         nonsense("another one", &greets(&chunk("tuncat!")), wrong()),

@@ -72,7 +72,7 @@ pub fn a_target_that_refuses_is_103(way: &Way) {
          and port, and that it is up"
     );
     let proxy = way.url();
-    assert_eq!(line, format!("tuncat: CONNECT: proxy {proxy}: {text}"));
+    assert_eq!(line, format!("tuncat: POST: proxy {proxy}: {text}"));
 }
 
 /// The client's end arrives, and the answer is whole although it comes only long after it.
