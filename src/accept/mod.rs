@@ -1,8 +1,9 @@
 //! Incoming connections: listeners, the loop over them, drain, and the terminator that answers
-//! CONNECT.
+//! CONNECT and POST.
 
 mod listener;
 mod server;
+mod session;
 mod sniff;
 mod terminator;
 

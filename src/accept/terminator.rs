@@ -8,7 +8,6 @@ use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT, TLS_BUFFER};
 use crate::carrier::Connector;
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::h2;
-use crate::carrier::h2::server::Ending;
 use crate::http::asked::{self, Method};
 use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::policy::Clients;
@@ -33,7 +32,7 @@ pub struct Terminator {
 }
 
 /// An open tunnel.
-struct Pair {
+pub struct Pair {
     near: BoxWire,
     far: BoxWire,
     target: Target,
@@ -116,68 +115,6 @@ impl Terminator {
         Some(Spoken::Http1(pair))
     }
 
-    /// Answers the requests of one session, each in a task of its own, until the connection is over.
-    async fn serve_session(
-        self: Arc<Self>,
-        mut session: Box<h2::server::Session>,
-        client: Arc<str>,
-        mut draining: Draining,
-        held: Held,
-    ) {
-        let mut live = true;
-        let mut should_end = std::pin::pin!(session.should_end());
-        loop {
-            let asked = tokio::select! {
-                asked = session.next() => asked,
-                () = draining.begun(), if live => {
-                    live = false;
-                    session.drain();
-                    continue;
-                }
-                ending = &mut should_end => return session.end(ending).await,
-            };
-            if session.is_abused() {
-                tracing::info!("{client}: the session ended: too many withdrawn requests");
-                return session.end(Ending::Withdrawals).await;
-            }
-            match asked {
-                Some(Ok(asking)) => {
-                    let (this, client, held) = (self.clone(), client.clone(), held.another());
-                    tokio::spawn(async move {
-                        if let Some(pair) = this.open_stream(asking, &client).await {
-                            tokio::spawn(carry(pair, client, held));
-                        }
-                    });
-                }
-                Some(Err(error)) => {
-                    tracing::info!("{client}: the session ended: {error}");
-                    return;
-                }
-                None => return,
-            }
-        }
-    }
-
-    async fn open_stream(&self, mut asking: h2::server::Asking, client: &str) -> Option<Pair> {
-        let fields = asking.fields();
-        let asked = asking.asked(self.forward.as_ref());
-        let open = tokio::select! {
-            open = self.answer(asked, &fields) => open,
-            () = asking.withdrawn() => return None,
-        };
-        match open {
-            Ok((asked, far)) => {
-                let near = asking.accept(asked.method);
-                opened(near, far, asked, client, "HTTP/2")
-            }
-            Err(refusal) => {
-                log_refusal(client, &asking.shown(), &refusal);
-                let _ = asking.refuse(&refusal).await;
-                None
-            }
-        }
-    }
-
     async fn handshake(
         &self,
         socket: Socket,
@@ -211,7 +148,7 @@ impl Terminator {
     }
 
     /// A connection to the target, if the client may have it.
-    async fn answer(
+    pub async fn answer(
         &self,
         asked: Result<Asked, Refusal>,
         fields: &Fields,
@@ -253,7 +190,7 @@ impl Terminator {
 
 /// The tunnel's bytes, until its end. (A function and a block: an `async fn` would keep its arguments
 /// beside what is made of them.)
-fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> + Send {
+pub fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> + Send {
     let Pair { near, far, target } = pair;
     let started = Instant::now();
     let relay = relay(near, far, Options::default());
@@ -271,7 +208,7 @@ fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> +
 }
 
 /// The tunnel of a request that was answered with success, if the answer got through.
-fn opened<E: Display>(
+pub fn opened<E: Display>(
     near: Result<BoxWire, E>,
     far: BoxWire,
     asked: Asked,
@@ -295,7 +232,7 @@ fn opened<E: Display>(
     }
 }
 
-fn log_refusal(client: &str, target: &str, refusal: &Refusal) {
+pub fn log_refusal(client: &str, target: &str, refusal: &Refusal) {
     let Refusal {
         status, details, ..
     } = refusal;

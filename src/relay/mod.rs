@@ -3,16 +3,16 @@
 mod buffers;
 mod drain;
 mod half;
+mod timer;
 
 use crate::wire::{Abort, Wire};
 use half::{Half, Progress};
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::time::{Instant, Sleep};
+use timer::Timer;
 
 /// One end of the relay. For `connect` the near side is stdio; for `listen` and `serve` it is the
 /// client that came in.
@@ -144,15 +144,6 @@ struct Relay<N, F> {
     /// The first failure; the other direction may still have octets to deliver.
     broken: Option<(Side, Access, io::Error)>,
     timer: Timer,
-}
-
-/// Only there when an idle limit is set or a FIN is held back.
-#[derive(Default)]
-struct Timer {
-    quiet_since: Option<Instant>,
-    /// How often it was looked since then whether a side that is not read still lives.
-    looks: u32,
-    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl<N: Wire, F: Wire> Relay<N, F> {
@@ -347,43 +338,20 @@ impl<N: Wire, F: Wire> Relay<N, F> {
 
     fn poll_timer(&mut self, cx: &mut Context<'_>, moved: bool) -> Poll<Due> {
         if moved {
-            self.timer.quiet_since = None;
-            self.timer.looks = 0;
+            self.timer.restart();
         }
         let Some((wait, due)) = self.next_due() else {
-            self.timer.quiet_since = None;
-            self.timer.looks = 0;
-            // It may be wanted again soon, but an idle tunnel has none.
-            let sleep = self.timer.sleep.as_mut();
-            if sleep.is_some_and(|sleep| sleep.as_mut().poll(cx).is_ready()) {
-                self.timer.sleep = None;
-            }
+            self.timer.rest(cx);
             return Poll::Pending;
         };
-        let now = Instant::now();
-        self.timer.quiet_since.get_or_insert(now);
         loop {
-            let since = self.timer.quiet_since.unwrap_or(now);
-            let Some(at) = since.checked_add(wait) else {
-                return Poll::Pending;
-            };
-            let sleep = &mut self.timer.sleep;
-            let sleep = sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(at)));
-            // One that is due earlier is left to come: most are put off before.
-            if sleep.deadline() > at {
-                sleep.as_mut().reset(at);
-            }
-            ready!(sleep.as_mut().poll(cx));
-            if Instant::now() < at {
-                sleep.as_mut().reset(at);
-                continue;
-            }
+            ready!(self.timer.poll_quiet(cx, wait));
             // The far side cannot answer what has not reached it.
             let on_its_way = self.far.tcp().is_some_and(|tcp| drain::unsent(tcp) > 0);
             if !(due == Due::Fin && on_its_way) {
                 return Poll::Ready(due);
             }
-            self.timer.quiet_since = Some(Instant::now());
+            self.timer.restart();
         }
     }
 }

@@ -1,0 +1,205 @@
+//! The last hop of a way: its carriers in turn, and the sessions that tunnels share with it.
+
+use crate::base::{Blame, Error, Kind, Result, Scheme, Stage, Target};
+use crate::carrier::h2::client::{Session, Slot};
+use crate::carrier::{Carrier, Version};
+use crate::dial::sessions::{Known, Making, Turn};
+use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Way};
+
+/// A request goes out so often at most, each time in another session.
+const ATTEMPTS: usize = 16;
+
+impl Way<'_> {
+    /// The carriers of the last hop are tried in order, until one is possible there. What the proxy
+    /// refuses for another reason is its answer.
+    pub async fn through_proxies(&mut self, target: &Target) -> Result<OnWay> {
+        let ladder = &self.dialer.ladder;
+        let (mut left, mut known) = ladder.order(&self.dialer.hops[self.last()].via);
+        let mut told: Option<Error> = None;
+        loop {
+            // At first the proxy may choose among the versions of all of them.
+            let version = left.first().map(|c| c.version());
+            let offer = left
+                .iter()
+                .filter(|c| !known || Some(c.version()) == version);
+            let offer: Vec<Carrier> = offer.copied().collect();
+            let others = left.len() > 1;
+            let NotOpened { error, next } = match self.through(target, &offer, others).await {
+                Ok(opened) => {
+                    ladder.won(opened.carrier);
+                    return Ok(opened);
+                }
+                Err(not) => not,
+            };
+            let before = left.len();
+            match next {
+                Next::Nothing | Next::Session { .. } => return Err(error),
+                Next::Carrier(carrier) => left.retain(|c| *c != carrier),
+                Next::Version(version) => left.retain(|c| c.version() != version),
+            }
+            let telling = |e: &Error| e.kind() == Kind::Unsupported;
+            if left.is_empty() || left.len() == before {
+                return Err(told
+                    .filter(|t| telling(t) || !telling(&error))
+                    .unwrap_or(error));
+            }
+            tracing::info!("{error}; next: {}", left[0]);
+            if told.as_ref().is_none_or(|t| !telling(t) && telling(&error)) {
+                told = Some(error);
+            }
+            known = true;
+        }
+    }
+
+    fn last(&self) -> usize {
+        self.dialer.hops.len() - 1
+    }
+
+    /// With one carrier out of `offer`: in a session where there can be one. `others` says that more
+    /// carriers could be tried after these.
+    async fn through(
+        &mut self,
+        target: &Target,
+        offer: &[Carrier],
+        others: bool,
+    ) -> Result<OnWay, NotOpened> {
+        if !self.sessions_possible(offer) {
+            let at = self.reach_last(offer, others).await?;
+            return self.open_at(self.last(), at, offer, target, others).await;
+        }
+        let (mut not, mut was_full) = (None, false);
+        for _ in 1..ATTEMPTS {
+            let done = self.in_session(target, offer, others, not.as_ref()).await;
+            match done {
+                Err(NotOpened {
+                    next: Next::Session { not: this, full },
+                    ..
+                }) if !(full && was_full) => {
+                    not = Some(this);
+                    was_full |= full;
+                }
+                done => return done,
+            }
+        }
+        self.in_session(target, offer, others, not.as_ref()).await
+    }
+
+    /// Over TLS it shows only after the handshake.
+    fn sessions_possible(&self, offer: &[Carrier]) -> bool {
+        let wanted = |c: &Carrier| c.version() == Version::Http2;
+        match self.dialer.hops[self.last()].proxy.scheme {
+            Scheme::Https => offer.iter().any(wanted) && self.dialer.sessions.are_possible(),
+            Scheme::Http | Scheme::H2c => offer.first().is_some_and(wanted),
+        }
+    }
+
+    /// In a session that is there, other than `not`, or in a new one.
+    async fn in_session(
+        &mut self,
+        target: &Target,
+        offer: &[Carrier],
+        others: bool,
+        not: Option<&Session>,
+    ) -> Result<OnWay, NotOpened> {
+        let last = self.last();
+        let sessions = &self.dialer.sessions;
+        let turn = self.deadline.run(sessions.turn(not)).await;
+        let (known, slot) = match turn.map_err(|_| self.no_room())? {
+            Turn::Use(known, slot) => (known, slot),
+            Turn::Make(making) => match self.new_session(making, offer, others).await? {
+                Ok(made) => made,
+                Err(at) => return self.open_at(last, at, offer, target, others).await,
+            },
+            Turn::Without => {
+                let at = self.reach_last(offer, others).await?;
+                return self.open_at(last, at, offer, target, others).await;
+            }
+        };
+        self.ask(last, known, slot, offer, target, others).await
+    }
+
+    /// A session with the last hop and a place in it, or the connection to it where it chose a version
+    /// without.
+    async fn new_session(
+        &mut self,
+        making: Making<'_>,
+        offer: &[Carrier],
+        others: bool,
+    ) -> Result<std::result::Result<(Known, Slot), OnHop>, NotOpened> {
+        let at = self.reach_last(offer, others).await?;
+        if at.version == Version::Http1 {
+            self.dialer.sessions.seen(false);
+            return Ok(Err(at));
+        }
+        let known = self.begin(self.last(), at).await?;
+        // Before others see it: there may be room for one only.
+        let slot = known.session.reserve();
+        making.done(known.clone());
+        Ok(Ok((known, slot)))
+    }
+
+    /// Opens one more session with the last hop, for tunnels to come; nothing where it has none, or has
+    /// as many as there may be.
+    pub async fn warm_up(&mut self, making: Making<'_>) -> Result<Option<Session>> {
+        let (via, _) = self.dialer.ladder.order(&self.dialer.hops[self.last()].via);
+        if !self.sessions_possible(&via) {
+            return Ok(None);
+        }
+        let made = self.new_session(making, &via, false).await;
+        let Ok((known, _)) = made.map_err(|not| not.error)? else {
+            return Ok(None);
+        };
+        let mut session = known.session;
+        let settled = session.clone();
+        let began = async {
+            tokio::select! {
+                () = settled.settled() => true,
+                () = session.over() => false,
+            }
+        };
+        match self.deadline.run(began).await {
+            Ok(true) => Ok(Some(session)),
+            Ok(false) => {
+                let cause = "the session ended as soon as it had begun";
+                let error = Error::new(Kind::CannotConnect, Stage::Request, Blame::Proxy, cause);
+                Err(self.name(self.last(), error))
+            }
+            Err(_) => Err(self.name(self.last(), self.dialer.timeout(Stage::Request))),
+        }
+    }
+
+    /// The connection to the last hop. Where no version of `offer` can be had, others may be tried.
+    async fn reach_last(&mut self, offer: &[Carrier], others: bool) -> Result<OnHop, NotOpened> {
+        let versions = |v: Version| offer.iter().all(|c| c.version() == v);
+        match self.reach(self.last(), offer).await {
+            Ok(at) => Ok(at),
+            Err(error) => Err(NotOpened {
+                next: match offer.first().map(|c| c.version()) {
+                    Some(only)
+                        if others && versions(only) && error.kind() == Kind::TlsHandshake =>
+                    {
+                        Next::Version(only)
+                    }
+                    _ => Next::Nothing,
+                },
+                error,
+            }),
+        }
+    }
+
+    /// Why the time has run out before anything could be asked.
+    fn no_room(&self) -> Error {
+        let timeout = self.dialer.timeout(Stage::Request);
+        self.name(
+            self.last(),
+            match self.dialer.sessions.are_all() {
+                false => timeout,
+                true => {
+                    let cause = "the sessions with the proxy have no room for another tunnel";
+                    let error = Error::new(Kind::Timeout, Stage::Request, Blame::Proxy, cause);
+                    error.hint("--connections sets how many sessions there may be")
+                }
+            },
+        )
+    }
+}
