@@ -53,7 +53,7 @@ impl Terminator {
         let fields = asking.fields();
         let asked = asking.asked(self.forward.as_ref());
         let open = tokio::select! {
-            open = self.answer(asked, &fields) => open,
+            open = async { self.answer(asked?, &fields).await } => open,
             () = asking.withdrawn() => return None,
         };
         match open {

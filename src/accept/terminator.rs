@@ -105,12 +105,15 @@ impl Terminator {
                 return refuse(wire, &refusal, client, "-").await;
             }
         };
-        let asked = asked::of_http1(&head, self.forward.as_ref());
+        let (asked, framing) = match asked::of_http1(&head, self.forward.as_ref()) {
+            Ok(asked) => asked,
+            Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
+        };
         let (asked, far) = match self.answer(asked, &head.fields).await {
             Ok(open) => open,
             Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
         };
-        let near = server::accept(near, &asked, &head).await;
+        let near = server::accept(near, asked.method, framing, &head.fields).await;
         let pair = opened(near, far, asked, client, "HTTP/1.1")?;
         Some(Spoken::Http1(pair))
     }
@@ -148,12 +151,7 @@ impl Terminator {
     }
 
     /// A connection to the target, if the client may have it.
-    pub async fn answer(
-        &self,
-        asked: Result<Asked, Refusal>,
-        fields: &Fields,
-    ) -> Result<(Asked, BoxWire), Refusal> {
-        let asked = asked?;
+    pub async fn answer(&self, asked: Asked, fields: &Fields) -> Result<(Asked, BoxWire), Refusal> {
         self.authenticate(asked.method, fields)?;
         let far = self.connector.connect(&asked.target).await?;
         Ok((asked, far))

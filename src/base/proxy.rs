@@ -58,6 +58,19 @@ impl Proxy {
             credentials,
         })
     }
+
+    /// As the authority of a request to the proxy itself: without the port that every server of its
+    /// scheme has (RFC 9110 §4.2).
+    pub fn authority(&self) -> String {
+        let usual = match self.scheme {
+            Scheme::Http | Scheme::H2c => 80,
+            Scheme::Https => 443,
+        };
+        match self.port == usual {
+            true => self.host.to_string(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
 }
 
 fn unsupported_scheme(scheme: &str) -> String {
@@ -101,21 +114,6 @@ fn split_optional_port(address: &str) -> Result<(Host, Option<u16>), String> {
             Ok((host, Some(parse_port(&address[at + 1..])?)))
         }
         None => Ok((Host::parse(address)?, None)),
-    }
-}
-
-impl Proxy {
-    /// As the authority of a request to the proxy itself: without the port that every server of its
-    /// scheme has (RFC 9110 §4.2).
-    pub fn authority(&self) -> String {
-        let usual = match self.scheme {
-            Scheme::Http | Scheme::H2c => 80,
-            Scheme::Https => 443,
-        };
-        match self.port == usual {
-            true => self.host.to_string(),
-            false => format!("{}:{}", self.host, self.port),
-        }
     }
 }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 /// A route as it was taken.
-pub struct Way {
+pub struct Taken {
     pub words: Vec<String>,
     /// There for the embedded proxy, as long as it is needed.
     pub embedded: Option<Server>,
@@ -36,8 +36,8 @@ pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
 }
 
 /// The dialer for a route that was prepared.
-pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Way)> {
-    let mut way = Way {
+pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Taken)> {
+    let mut way = Taken {
         words: vec!["direct".into()],
         embedded: None,
     };

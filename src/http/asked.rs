@@ -31,18 +31,25 @@ pub enum Framing {
     Length(u64),
 }
 
-/// A request on HTTP/1.x. `forward` is where every POST goes, if anywhere.
-pub fn of_http1(request: &RequestHead, forward: Option<&Target>) -> Result<Asked, Refusal> {
+/// A request on HTTP/1.x, and how its content ends. `forward` is where every POST goes, if anywhere.
+pub fn of_http1(
+    request: &RequestHead,
+    forward: Option<&Target>,
+) -> Result<(Asked, Framing), Refusal> {
     match request.method.as_str() {
-        "CONNECT" => Ok(Asked {
-            target: connect::target_of(request)?,
-            method: Method::Connect,
-        }),
+        "CONNECT" => {
+            let asked = Asked {
+                target: connect::target_of(request)?,
+                method: Method::Connect,
+            };
+            Ok((asked, Framing::Length(0)))
+        }
         "POST" => {
             check_version(request)?;
-            framing(&request.fields)?;
+            let framing = framing(&request.fields)?;
             let (authority, path) = resource(request)?;
-            post_for(forward, path, Some(authority), &request.fields)
+            let asked = post_for(forward, path, Some(authority), &request.fields)?;
+            Ok((asked, framing))
         }
         _ => Err(not_allowed()),
     }
@@ -147,7 +154,7 @@ fn is_host(text: &str) -> bool {
 }
 
 /// How the content of a request is delimited.
-pub fn framing(fields: &Fields) -> Result<Framing, Refusal> {
+fn framing(fields: &Fields) -> Result<Framing, Refusal> {
     let bad = |details: &str| Refusal::new(ProxyError::HttpRequestError, details);
     let codings: Vec<&[u8]> = fields.all("transfer-encoding").collect();
     let lengths: Vec<&[u8]> = fields.all("content-length").collect();
@@ -182,7 +189,7 @@ mod tests {
 
     fn asked(text: &str) -> Result<String, u16> {
         let asked = of_http1(&head(text), None);
-        asked.map(|a| a.target.to_string()).map_err(|r| r.status)
+        asked.map(|a| a.0.target.to_string()).map_err(|r| r.status)
     }
 
     #[test]

@@ -3,10 +3,7 @@
 use crate::base::Secret;
 use crate::base::defaults::AGENT;
 use crate::http::field::Field;
-
-/// Asks the terminator to say in a POST tunnel's first octets that it has begun: see
-/// [`crate::http::post::GREETING`].
-const GREETING_FIELD: (&str, &[u8]) = (super::post::GREETING_FIELD, b"?1");
+use crate::http::post::GREETING_FIELD;
 
 /// A request to send. Nothing in it can break out of its line: authority and path come from checked
 /// values, fields from [`Field::parse`].
@@ -88,7 +85,7 @@ impl TunnelRequest {
             ("Content-Type", &b"application/octet-stream"[..]),
             // draft-ietf-httpbis-incremental: nobody on the way should wait for the end.
             ("Incremental", b"?1"),
-            GREETING_FIELD,
+            (GREETING_FIELD, b"?1"),
         ];
         let defaults = [
             ("User-Agent", Some(AGENT.as_bytes())),

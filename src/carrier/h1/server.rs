@@ -2,11 +2,11 @@
 
 use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER};
 use crate::carrier::h1::content::Content;
-use crate::http::asked::{Method, framing};
+use crate::http::asked::{Framing, Method};
 use crate::http::chunked::chunk_head;
 use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
 use crate::http::post::{GREETING, answer_fields};
-use crate::http::{Asked, Fields, ProxyError, Refusal};
+use crate::http::{Fields, ProxyError, Refusal};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -80,19 +80,17 @@ pub async fn read_request(
 /// Says that the tunnel is open, and gives the tunnel.
 pub async fn accept(
     mut wire: BoxWire,
-    asked: &Asked,
-    request: &RequestHead,
+    method: Method,
+    framing: Framing,
+    fields: &Fields,
 ) -> io::Result<BoxWire> {
-    let Method::Post { greeting } = asked.method else {
+    let Method::Post { greeting } = method else {
         let answer = format!("HTTP/1.1 200 Connection established\r\nProxy-Agent: {AGENT}\r\n\r\n");
         wire.write_all(answer.as_bytes()).await?;
         wire.flush().await?;
         return Ok(wire);
     };
-    // The request was accepted with this framing.
-    let framing = framing(&request.fields).map_err(|e| io::Error::other(e.details))?;
-    wire.write_all(&post_answer(greeting, &request.fields))
-        .await?;
+    wire.write_all(&post_answer(greeting, fields)).await?;
     wire.flush().await?;
     Ok(Box::new(Content::new(wire, framing.into())))
 }
