@@ -1,6 +1,6 @@
 //! The requests of one HTTP/2 session.
 
-use crate::accept::terminator::{Pair, Terminator, carry, log_refusal, opened};
+use crate::accept::terminator::{Client, Pair, Terminator, carry, log_refusal, opened};
 use crate::accept::{Draining, Held};
 use crate::carrier::h2;
 use crate::carrier::h2::server::Ending;
@@ -11,7 +11,7 @@ impl Terminator {
     pub async fn serve_session(
         self: Arc<Self>,
         mut session: Box<h2::server::Session>,
-        client: Arc<str>,
+        client: Client,
         mut draining: Draining,
         held: Held,
     ) {
@@ -49,11 +49,11 @@ impl Terminator {
         }
     }
 
-    async fn open_stream(&self, mut asking: h2::server::Asking, client: &str) -> Option<Pair> {
+    async fn open_stream(&self, mut asking: h2::server::Asking, client: &Client) -> Option<Pair> {
         let fields = asking.fields();
         let asked = asking.asked(self.forward.as_ref());
         let open = tokio::select! {
-            open = async { self.answer(asked?, &fields).await } => open,
+            open = async { self.answer(asked?, &fields, client).await } => open,
             () = asking.withdrawn() => return None,
         };
         match open {

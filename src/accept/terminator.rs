@@ -13,7 +13,7 @@ use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
-use std::fmt::Display;
+use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Instant;
@@ -29,6 +29,37 @@ pub struct Terminator {
     pub users: Option<Arc<Users>>,
     pub clients: Clients,
     pub connector: Arc<dyn Connector>,
+}
+
+/// Whoever connected.
+#[derive(Clone)]
+pub struct Client {
+    /// For the log.
+    name: Arc<str>,
+    /// Our own address, as the client sees it; nothing for a unix socket.
+    came_to: Option<SocketAddr>,
+}
+
+impl Client {
+    /// A POST whose path says nothing of a target has our own address for its authority.
+    fn check_not_here(&self, asked: &Asked) -> Result<(), Refusal> {
+        let Target::Tcp { host, port } = &asked.target else {
+            return Ok(());
+        };
+        let here =
+            self.came_to.is_some() && host.as_ip().map(|ip| (ip, *port).into()) == self.came_to;
+        if asked.method == Method::Connect || !here {
+            return Ok(());
+        }
+        let details = "there is no tunnel at this path, and the authority is this proxy's own";
+        Err(Refusal::new(ProxyError::HttpRequestError, details).status(404))
+    }
+}
+
+impl Display for Client {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
 }
 
 /// An open tunnel.
@@ -54,7 +85,10 @@ impl Terminator {
             mut draining,
             held,
         } = incoming;
-        let client: Arc<str> = peer.map_or_else(|| "unix".into(), |p| p.to_string().into());
+        let client = Client {
+            name: peer.map_or_else(|| "unix".into(), |p| p.to_string().into()),
+            came_to: socket.local(),
+        };
         match self.open(socket, peer, &mut draining, &client).await {
             None => {}
             Some(Spoken::Http1(pair)) => {
@@ -71,7 +105,7 @@ impl Terminator {
         socket: Socket,
         peer: Option<SocketAddr>,
         draining: &mut Draining,
-        client: &str,
+        client: &Client,
     ) -> Option<Spoken> {
         if !self.clients.admits(peer.map(|p| p.ip())) {
             tracing::info!("{client}: refused, this client address is not allowed");
@@ -109,7 +143,7 @@ impl Terminator {
             Ok(asked) => asked,
             Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
         };
-        let (asked, far) = match self.answer(asked, &head.fields).await {
+        let (asked, far) = match self.answer(asked, &head.fields, client).await {
             Ok(open) => open,
             Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
         };
@@ -123,7 +157,7 @@ impl Terminator {
         socket: Socket,
         deadline: Deadline,
         draining: &mut Draining,
-        client: &str,
+        client: &Client,
     ) -> Option<(BoxWire, bool)> {
         let Some(acceptor) = &self.tls else {
             return Some((Box::new(socket), false));
@@ -151,8 +185,14 @@ impl Terminator {
     }
 
     /// A connection to the target, if the client may have it.
-    pub async fn answer(&self, asked: Asked, fields: &Fields) -> Result<(Asked, BoxWire), Refusal> {
+    pub async fn answer(
+        &self,
+        asked: Asked,
+        fields: &Fields,
+        client: &Client,
+    ) -> Result<(Asked, BoxWire), Refusal> {
         self.authenticate(asked.method, fields)?;
+        client.check_not_here(&asked)?;
         let far = self.connector.connect(&asked.target).await?;
         Ok((asked, far))
     }
@@ -188,7 +228,7 @@ impl Terminator {
 
 /// The tunnel's bytes, until its end. (A function and a block: an `async fn` would keep its arguments
 /// beside what is made of them.)
-pub fn carry(pair: Pair, client: Arc<str>, held: Held) -> impl Future<Output = ()> + Send {
+pub fn carry(pair: Pair, client: Client, held: Held) -> impl Future<Output = ()> + Send {
     let Pair { near, far, target } = pair;
     let started = Instant::now();
     let relay = relay(near, far, Options::default());
@@ -210,7 +250,7 @@ pub fn opened<E: Display>(
     near: Result<BoxWire, E>,
     far: BoxWire,
     asked: Asked,
-    client: &str,
+    client: &Client,
     version: &str,
 ) -> Option<Pair> {
     let target = asked.target;
@@ -230,14 +270,14 @@ pub fn opened<E: Display>(
     }
 }
 
-pub fn log_refusal(client: &str, target: &str, refusal: &Refusal) {
+pub fn log_refusal(client: &Client, target: &str, refusal: &Refusal) {
     let Refusal {
         status, details, ..
     } = refusal;
     tracing::info!("{client} -> {target}: {status} {details}");
 }
 
-async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &str, target: &str) -> Option<T> {
+async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &Client, target: &str) -> Option<T> {
     log_refusal(client, target, refusal);
     let _ = server::refuse(wire, refusal).await;
     None

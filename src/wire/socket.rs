@@ -54,6 +54,14 @@ impl Socket {
         }
     }
 
+    /// This end; nothing for unix sockets.
+    pub fn local(&self) -> Option<SocketAddr> {
+        match &self.io {
+            Io::Tcp(tcp) => tcp.local_addr().ok(),
+            Io::Unix(_) => None,
+        }
+    }
+
     /// Makes closing a reset (`SO_LINGER` 0).
     fn reset_on_close(&self) {
         if let Io::Tcp(tcp) = &self.io {

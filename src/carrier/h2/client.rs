@@ -96,9 +96,9 @@ impl Session {
         self.state.is_settled()
     }
 
-    /// Returns when the proxy has said something, which begins with its settings.
+    /// Returns when the proxy has said how many tunnels it takes.
     pub async fn settled(&self) {
-        self.state.heard.more_than(0).await;
+        self.state.settled().await;
     }
 
     /// The proxy takes another tunnel, by its SETTINGS_MAX_CONCURRENT_STREAMS.

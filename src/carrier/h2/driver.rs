@@ -20,13 +20,16 @@ pub struct State {
     pub heard: Arc<Heard>,
     /// Asks for a PING now.
     prove: Notify,
-    /// The proxy's SETTINGS have been taken in.
+    /// The proxy's SETTINGS have been taken in, which is news.
     settled: AtomicBool,
+    news: Notify,
     /// Octets heard when it gave no sign of life that was asked for; more of them remove the doubt.
     doubted_at: AtomicU64,
 }
 
 const NO_DOUBT: u64 = u64::MAX;
+/// Octets of a frame's head (RFC 9113 §4.1).
+const FRAME_HEAD: u64 = 9;
 
 impl State {
     pub fn new(load: Arc<Load>, heard: Arc<Heard>) -> Self {
@@ -35,12 +38,21 @@ impl State {
             heard,
             prove: Notify::new(),
             settled: AtomicBool::new(false),
+            news: Notify::new(),
             doubted_at: AtomicU64::new(NO_DOUBT),
         }
     }
 
     pub fn is_settled(&self) -> bool {
         self.settled.load(Ordering::Acquire)
+    }
+
+    /// Returns when it is settled.
+    pub async fn settled(&self) {
+        let news = self.news.notified();
+        if !self.is_settled() {
+            news.await;
+        }
     }
 
     pub fn is_doubted(&self) -> bool {
@@ -66,12 +78,16 @@ impl State {
     /// Tells whoever waits for room of what the connection has brought.
     fn look_at(&self, limit: &mut usize, now: usize) {
         let heard = self.heard.octets();
-        // The first frame is SETTINGS (RFC 9113 §3.4).
-        let settled = heard > 0 && !self.settled.swap(heard > 0, Ordering::AcqRel);
+        // The first frame is SETTINGS (RFC 9113 §3.4), and what is none has been found out by now.
+        let first = heard >= FRAME_HEAD;
+        let settled = first && !self.settled.swap(true, Ordering::AcqRel);
         let doubted = self.doubted_at.load(Ordering::Acquire);
         let cleared = doubted != NO_DOUBT && heard > doubted;
         if cleared {
             self.doubted_at.store(NO_DOUBT, Ordering::Release);
+        }
+        if settled {
+            self.news.notify_waiters();
         }
         if settled || cleared || now > *limit {
             self.load.tell();
@@ -130,7 +146,9 @@ pub async fn drive(mut connection: Connection<BoxWire, Bytes>, state: Arc<State>
             connection.set_target_window_size(wanted);
         }
         let ended = Pin::new(&mut connection).poll(cx);
-        state.look_at(&mut limit, connection.max_concurrent_send_streams());
+        if ended.is_pending() {
+            state.look_at(&mut limit, connection.max_concurrent_send_streams());
+        }
         ended
     });
     // Each tunnel tells its own user.

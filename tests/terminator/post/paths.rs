@@ -135,3 +135,19 @@ fn a_built_in_target() {
     stream.write_all(&content).expect("send");
     assert_eq!(read_content(&stream), b"hello");
 }
+
+/// A path that is none of ours leaves the target to the authority, which is the proxy itself for whoever got the path wrong.
+#[test]
+fn a_path_where_there_is_no_tunnel() {
+    let serve = Serve::start();
+    let here = format!("127.0.0.1:{}", serve.port);
+    for (path, host) in [
+        ("/", &here[..]),
+        ("/tunnel/host.test/22", &here),
+        (&format!("http://{here}/x"), "other.test"),
+        (&path_to(&here), "proxy.test"),
+    ] {
+        let answer = ask(serve.port, post(path, host, CHUNKED));
+        answer.refuses(404, "http_request_error");
+    }
+}
