@@ -1,5 +1,6 @@
 //! Many tunnels in one HTTP/2 session: none of them may hurt another, and none may hold too much.
 
+mod drained;
 mod pool;
 mod scripted;
 mod silent;
@@ -26,13 +27,18 @@ enum Way {
 }
 
 impl Way {
-    /// What leads a client through `serve`.
-    fn args(self, serve: &Serve) -> Vec<String> {
-        let via = match self {
+    fn via(self) -> &'static str {
+        match self {
             Way::H2 => "h2",
             Way::H2Post => "h2-post",
-        };
-        ["-x", &h2c(serve), "--via", via].map(str::to_owned).into()
+        }
+    }
+
+    /// What leads a client through `serve`.
+    fn args(self, serve: &Serve) -> Vec<String> {
+        ["-x", &h2c(serve), "--via", self.via()]
+            .map(str::to_owned)
+            .into()
     }
 }
 

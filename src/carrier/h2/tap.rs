@@ -1,16 +1,17 @@
 //! What moves on a connection. What arrives is a sign of life, whatever it is.
 
+use crate::base::defaults::LINGER;
 use crate::wire::{Abort, BoxWire, Wire};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep};
 
 /// What moved, and when something came from the peer. Shared by the wire and whoever wants to know.
 pub struct Heard {
@@ -103,14 +104,44 @@ fn since_boot() -> u64 {
 }
 
 /// A wire whose reads and writes are noted.
+///
+/// It is not shut down before the peer has ended its side, or been silent for [`LINGER`]: what the peer
+/// still says, WINDOW_UPDATE above all, would be answered with a reset by a socket that is closed, and a
+/// reset throws away what is still on its way there (RFC 9112 §9.6 has the same for HTTP/1.1).
 pub struct Tap {
     wire: BoxWire,
     heard: Arc<Heard>,
+    /// Our own side has ended; the time until the other one has to say something.
+    linger: Option<Pin<Box<Sleep>>>,
 }
 
 impl Tap {
     pub fn new(wire: BoxWire, heard: Arc<Heard>) -> Self {
-        Tap { wire, heard }
+        Tap {
+            wire,
+            heard,
+            linger: None,
+        }
+    }
+
+    /// Reads on after our end, for nobody.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut space = [0; 4096];
+        loop {
+            let mut buf = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.wire).poll_read(cx, &mut buf) {
+                Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
+                    self.heard.note(buf.filled().len());
+                    self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
+                }
+                Poll::Ready(_) => return Poll::Ready(()),
+                Poll::Pending => break,
+            }
+        }
+        match &mut self.linger {
+            Some(sleep) => sleep.as_mut().poll(cx),
+            None => Poll::Ready(()),
+        }
     }
 }
 
@@ -174,6 +205,10 @@ impl AsyncWrite for Tap {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.wire).poll_shutdown(cx)
+        if self.linger.is_none() {
+            ready!(Pin::new(&mut self.wire).poll_shutdown(cx))?;
+            self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
+        }
+        self.poll_end(cx).map(Ok)
     }
 }
