@@ -9,12 +9,12 @@ mod exit_codes;
 mod expect;
 mod head;
 mod kernel;
-mod peer;
+pub mod peer;
 mod post;
 mod pty;
 mod secrets;
 mod streams;
-mod tls;
+pub mod tls;
 
 use std::time::Duration;
 

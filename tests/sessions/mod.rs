@@ -1,7 +1,9 @@
 //! Many tunnels in one HTTP/2 session: none of them may hurt another, and none may hold too much.
 
+mod broken;
 mod drained;
 mod pool;
+mod raw;
 mod scripted;
 mod silent;
 mod slow;

@@ -28,8 +28,6 @@ pub struct State {
 }
 
 const NO_DOUBT: u64 = u64::MAX;
-/// Octets of a frame's head (RFC 9113 §4.1).
-const FRAME_HEAD: u64 = 9;
 
 impl State {
     pub fn new(load: Arc<Load>, heard: Arc<Heard>) -> Self {
@@ -78,9 +76,7 @@ impl State {
     /// Tells whoever waits for room of what the connection has brought.
     fn look_at(&self, limit: &mut usize, now: usize) {
         let heard = self.heard.octets();
-        // The first frame is SETTINGS (RFC 9113 §3.4), and what is none has been found out by now.
-        let first = heard >= FRAME_HEAD;
-        let settled = first && !self.settled.swap(true, Ordering::AcqRel);
+        let settled = self.heard.speaks() && !self.settled.swap(true, Ordering::AcqRel);
         let doubted = self.doubted_at.load(Ordering::Acquire);
         let cleared = doubted != NO_DOUBT && heard > doubted;
         if cleared {

@@ -5,13 +5,17 @@ use crate::wire::{Abort, BoxWire, Wire};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::sync::Notify;
 use tokio::time::{Instant, Sleep};
+
+/// Where the first frame has its type, and what that is (RFC 9113 §4.1, §6.5).
+const KIND_AT: usize = 3;
+const SETTINGS: u8 = 4;
 
 /// What moved, and when something came from the peer. Shared by the wire and whoever wants to know.
 pub struct Heard {
@@ -24,6 +28,8 @@ pub struct Heard {
     octets: AtomicU64,
     /// Octets that went the other way.
     sent: AtomicU64,
+    /// The peer began with SETTINGS, as HTTP/2 does.
+    speaks: AtomicBool,
     news: Notify,
 }
 
@@ -35,22 +41,33 @@ impl Default for Heard {
             last_awake: AtomicU64::new(since_boot()),
             octets: AtomicU64::new(0),
             sent: AtomicU64::new(0),
+            speaks: AtomicBool::new(false),
             news: Notify::new(),
         }
     }
 }
 
 impl Heard {
-    fn note(&self, octets: usize) {
+    fn note(&self, bytes: &[u8]) {
+        let before = usize::try_from(self.octets()).unwrap_or(usize::MAX);
+        let kind = KIND_AT.checked_sub(before).and_then(|at| bytes.get(at));
+        if kind == Some(&SETTINGS) {
+            self.speaks.store(true, Ordering::Release);
+        }
         self.last
             .store(millis(self.began.elapsed()), Ordering::Release);
         self.last_awake.store(since_boot(), Ordering::Release);
-        self.octets.fetch_add(octets as u64, Ordering::AcqRel);
+        self.octets.fetch_add(bytes.len() as u64, Ordering::AcqRel);
         self.news.notify_waiters();
     }
 
     pub fn octets(&self) -> u64 {
         self.octets.load(Ordering::Acquire)
+    }
+
+    /// The peer's first frame was SETTINGS; nothing else is HTTP/2 (RFC 9113 §3.4).
+    pub fn speaks(&self) -> bool {
+        self.speaks.load(Ordering::Acquire)
     }
 
     /// Octets that went to the peer.
@@ -131,7 +148,7 @@ impl Tap {
             let mut buf = ReadBuf::new(&mut space);
             match Pin::new(&mut self.wire).poll_read(cx, &mut buf) {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
-                    self.heard.note(buf.filled().len());
+                    self.heard.note(buf.filled());
                     self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
@@ -167,8 +184,8 @@ impl AsyncRead for Tap {
     ) -> Poll<io::Result<()>> {
         let before = buf.filled().len();
         let result = Pin::new(&mut self.wire).poll_read(cx, buf);
-        let read = buf.filled().len() - before;
-        if read > 0 {
+        let read = &buf.filled()[before..];
+        if !read.is_empty() {
             self.heard.note(read);
         }
         result
