@@ -2,8 +2,10 @@
 
 use crate::attacks::frames::{data, flag, frame, kind, settings, settings_ack};
 use crate::conformance::memory::Memory;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Notify;
 use tokio::time::Instant;
 use tuncat::carrier::h2::client::Session;
 use tuncat::http::TunnelRequest;
@@ -106,4 +108,40 @@ async fn a_silent_session_has_to_prove_that_it_lives() {
     tokio::time::sleep(Duration::from_millis(6_500)).await;
     assert!(!session.is_alive().await);
     drop(held);
+}
+
+/// A session that was doubted is as good as any other once it speaks again, and whoever waits for room is told.
+#[tokio::test(start_paused = true)]
+async fn a_session_that_speaks_again_is_doubted_no_more() {
+    let (near, far, _notes) = Memory::new(64 * 1024);
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let (resume, resumed) = tokio::sync::oneshot::channel::<()>();
+    let proxy = tokio::spawn(async move {
+        let mut connection = h2::server::handshake(far).await.expect("handshake");
+        tokio::select! {
+            _ = connection.accept() => panic!("nothing is asked"),
+            _ = stopped => {}
+        }
+        resumed.await.expect("to be resumed");
+        connection.accept().await
+    });
+    let changed = Arc::new(Notify::new());
+    let begun = Session::begin(Box::new(near), changed.clone());
+    let session = begun.await.expect("session");
+    session.settled().await;
+    stop.send(()).expect("the proxy listens");
+    tokio::time::sleep(Duration::from_millis(6_500)).await;
+    assert!(!session.is_alive().await);
+    assert!(session.is_doubted());
+    // Told of the settings at the latest; nobody waited.
+    let told = tokio::time::timeout(Duration::ZERO, changed.notified()).await;
+    assert!(told.is_ok(), "the settings are news");
+    resume.send(()).expect("the proxy waits");
+    let told = tokio::time::timeout(Duration::from_secs(1), changed.notified());
+    told.await.expect("to be told that it speaks again");
+    assert!(!session.is_doubted());
+    assert!(session.is_alive().await);
+    assert!(!session.is_over());
+    drop(session);
+    assert!(proxy.await.expect("the proxy's part").is_none());
 }
