@@ -8,7 +8,7 @@ pub mod frames;
 mod half_open;
 mod made_resets;
 mod malformed;
-mod peer;
+pub mod peer;
 mod resets;
 mod rules;
 mod scene;

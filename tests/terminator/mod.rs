@@ -7,6 +7,7 @@ mod builtin;
 mod crowd;
 mod denied;
 mod drain;
+mod gone;
 mod heads;
 mod malformed;
 mod pipelined;
