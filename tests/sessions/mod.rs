@@ -2,6 +2,7 @@
 
 mod broken;
 mod drained;
+mod goaway;
 mod pool;
 mod raw;
 mod scripted;
