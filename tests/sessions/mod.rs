@@ -1,6 +1,7 @@
 //! Many tunnels in one HTTP/2 session: none of them may hurt another, and none may hold too much.
 
 mod broken;
+mod busy;
 mod drained;
 mod goaway;
 mod pool;
