@@ -2,6 +2,7 @@
 
 mod broken;
 mod busy;
+mod chains;
 mod drained;
 mod goaway;
 mod pool;
