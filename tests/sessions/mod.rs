@@ -12,6 +12,7 @@ mod silent;
 mod slow;
 mod stalled;
 mod stopped;
+mod warm;
 
 use crate::support::{Listen, Serve, accepts, free_port, pattern, wait_for};
 use rustix::process::Signal;
