@@ -5,6 +5,7 @@ mod busy;
 mod chains;
 mod drained;
 mod goaway;
+mod ladder;
 mod pool;
 mod raw;
 mod scripted;
