@@ -2,6 +2,7 @@
 
 mod broken;
 mod busy;
+mod carriers;
 mod chains;
 mod drained;
 mod goaway;
