@@ -17,14 +17,8 @@ const TUNNELS: usize = 10_000;
 const AT_ONCE: usize = 8;
 
 pub fn run() {
-    let ways = [
-        ("1 session", "1"),
-        ("up to 100 sessions, 1 of them warm", "100"),
-    ];
     let hops = Hop::ALL.iter().filter(|hop| hop.via.starts_with("h2"));
-    let rows: Vec<_> = hops
-        .flat_map(|hop| ways.map(|(name, most)| crowd(hop, name, most)))
-        .collect();
+    let rows: Vec<_> = hops.map(crowd).collect();
     let head = [
         "way",
         "opened/s",
@@ -45,11 +39,11 @@ pub fn run() {
     phases();
 }
 
-fn crowd(hop: &Hop, name: &str, most: &str) -> Vec<String> {
+fn crowd(hop: &Hop) -> Vec<String> {
     let (mut serve, args) = hop.serve();
     let without = sockets(serve.process().pid());
     let mut args: Vec<&str> = args.iter().map(String::as_str).collect();
-    args.extend(["--connections", most, "--warm", "1"]);
+    args.extend(["--warm", "1"]);
     let mut listen = Listen::start(&args, &["0:echo:"]);
     let port = listen.ports[0];
     let pids = [listen.process().pid(), serve.process().pid()];
@@ -85,7 +79,7 @@ fn crowd(hop: &Hop, name: &str, most: &str) -> Vec<String> {
     let sessions = sockets(pids[1]) - without;
     let alive = opened.iter().filter(|(stream, _)| echoes(stream));
     vec![
-        format!("{}: {name}", hop.name),
+        hop.name.to_owned(),
         format!("{:.0}", TUNNELS as f64 / took),
         format!("{:.2}", quantile(&times, 0.5)),
         format!("{:.2}", quantile(&times, 0.99)),

@@ -13,7 +13,7 @@ use uses::modules_used;
 /// Files that may hold `unsafe`, each for calls that the system offers no safe way to make.
 const MAY_BE_UNSAFE: [&str; 4] = [
     "base/memory.rs",
-    "relay/drain.rs",
+    "wire/socket.rs",
     "ui/prompt.rs",
     "wire/stdio.rs",
 ];

@@ -1,9 +1,9 @@
 //! What has been written and has not arrived yet.
 
 use crate::wire::Wire;
+use crate::wire::socket::unsent;
 use std::time::Duration;
 use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// How long a peer may go without acknowledging anything before it is reset all the same.
@@ -40,20 +40,4 @@ pub async fn sent<W: Wire>(wire: &mut W) {
         tokio::time::sleep(pause).await;
         pause = (pause * 2).min(Duration::from_millis(50));
     }
-}
-
-/// Octets the peer has not acknowledged; 0 where that cannot be known.
-#[cfg(target_os = "linux")]
-pub fn unsent(tcp: &TcpStream) -> u32 {
-    use rustix::ioctl::{Getter, Opcode, ioctl};
-    /// SIOCOUTQ of tcp(7), the same number as TIOCOUTQ.
-    const SIOCOUTQ: Opcode = 0x5411;
-    // SAFETY: SIOCOUTQ on a socket writes one C int, which is what the getter provides.
-    let queued = unsafe { ioctl(tcp, Getter::<SIOCOUTQ, u32>::new()) };
-    queued.unwrap_or(0)
-}
-
-#[cfg(not(target_os = "linux"))]
-pub fn unsent(_tcp: &TcpStream) -> u32 {
-    0
 }

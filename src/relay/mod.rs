@@ -5,6 +5,7 @@ mod drain;
 mod half;
 mod timer;
 
+use crate::wire::socket::unsent;
 use crate::wire::{Abort, Wire};
 use half::{Half, Progress};
 use std::fmt;
@@ -347,7 +348,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         loop {
             ready!(self.timer.poll_quiet(cx, wait));
             // The far side cannot answer what has not reached it.
-            let on_its_way = self.far.tcp().is_some_and(|tcp| drain::unsent(tcp) > 0);
+            let on_its_way = self.far.tcp().is_some_and(|tcp| unsent(tcp) > 0);
             if !(due == Due::Fin && on_its_way) {
                 return Poll::Ready(due);
             }

@@ -178,3 +178,19 @@ impl AsyncWrite for Socket {
         Poll::Ready(Ok(()))
     }
 }
+
+/// Octets the peer has not acknowledged; 0 where that cannot be known.
+#[cfg(target_os = "linux")]
+pub fn unsent(tcp: &TcpStream) -> u32 {
+    use rustix::ioctl::{Getter, Opcode, ioctl};
+    /// SIOCOUTQ of tcp(7), the same number as TIOCOUTQ.
+    const SIOCOUTQ: Opcode = 0x5411;
+    // SAFETY: SIOCOUTQ on a socket writes one C int, which is what the getter provides.
+    let queued = unsafe { ioctl(tcp, Getter::<SIOCOUTQ, u32>::new()) };
+    queued.unwrap_or(0)
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn unsent(_tcp: &TcpStream) -> u32 {
+    0
+}

@@ -1,6 +1,7 @@
 //! What moves on a connection. What arrives is a sign of life, whatever it is.
 
 use crate::base::defaults::LINGER;
+use crate::wire::socket::unsent;
 use crate::wire::{Abort, BoxWire, Wire};
 use std::io;
 use std::pin::Pin;
@@ -122,14 +123,22 @@ fn since_boot() -> u64 {
 
 /// A wire whose reads and writes are noted.
 ///
-/// It is not shut down before the peer has ended its side, or been silent for [`LINGER`]: what the peer
-/// still says, WINDOW_UPDATE above all, would be answered with a reset by a socket that is closed, and a
-/// reset throws away what is still on its way there (RFC 9112 §9.6 has the same for HTTP/1.1).
+/// It does not end before the peer has all that was sent, or has ended its side, or was silent for
+/// [`LINGER`]: what the peer still says, WINDOW_UPDATE above all, is answered with a reset by a socket
+/// that is closed, and a reset throws away what is still on its way there (RFC 9112 §9.6 has the same for
+/// HTTP/1.1).
 pub struct Tap {
     wire: BoxWire,
     heard: Arc<Heard>,
-    /// Our own side has ended; the time until the other one has to say something.
-    linger: Option<Pin<Box<Sleep>>>,
+    lingering: Option<Lingering>,
+}
+
+/// Our own side has ended.
+struct Lingering {
+    heard_last: Instant,
+    /// No event tells when the peer has everything, so it is asked, ever less often.
+    pause: Duration,
+    sleep: Pin<Box<Sleep>>,
 }
 
 impl Tap {
@@ -137,27 +146,37 @@ impl Tap {
         Tap {
             wire,
             heard,
-            linger: None,
+            lingering: None,
         }
     }
 
     /// Reads on after our end, for nobody.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let first = Duration::from_micros(200);
+        let lingering = self.lingering.get_or_insert_with(|| Lingering {
+            heard_last: Instant::now(),
+            pause: first,
+            sleep: Box::pin(tokio::time::sleep(first)),
+        });
         let mut space = [0; 4096];
         loop {
             let mut buf = ReadBuf::new(&mut space);
             match Pin::new(&mut self.wire).poll_read(cx, &mut buf) {
                 Poll::Ready(Ok(())) if !buf.filled().is_empty() => {
                     self.heard.note(buf.filled());
-                    self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
+                    lingering.heard_last = Instant::now();
+                    continue;
                 }
                 Poll::Ready(_) => return Poll::Ready(()),
-                Poll::Pending => break,
+                Poll::Pending => {}
             }
-        }
-        match &mut self.linger {
-            Some(sleep) => sleep.as_mut().poll(cx),
-            None => Poll::Ready(()),
+            let all_there = self.wire.tcp().is_none_or(|tcp| unsent(tcp) == 0);
+            if all_there || lingering.heard_last.elapsed() >= LINGER {
+                return Poll::Ready(());
+            }
+            ready!(lingering.sleep.as_mut().poll(cx));
+            lingering.pause = (lingering.pause * 2).min(Duration::from_millis(50));
+            lingering.sleep.set(tokio::time::sleep(lingering.pause));
         }
     }
 }
@@ -222,10 +241,9 @@ impl AsyncWrite for Tap {
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.linger.is_none() {
+        if self.lingering.is_none() {
             ready!(Pin::new(&mut self.wire).poll_shutdown(cx))?;
-            self.linger = Some(Box::pin(tokio::time::sleep(LINGER)));
         }
-        self.poll_end(cx).map(Ok)
+        self.poll_linger(cx).map(Ok)
     }
 }
