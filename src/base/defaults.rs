@@ -18,6 +18,8 @@ pub const TARGET_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a refused client is read from after the answer, so that no RST wipes the answer
 /// (RFC 9112 §9.6).
 pub const LINGER: Duration = Duration::from_secs(2);
+/// Octets of a refused client's that are thrown away meanwhile before it is cut off.
+pub const LINGER_BYTES: usize = 256 * 1024;
 
 /// Sessions that one dialer has with a proxy at the same time, at most.
 pub const CONNECTIONS: usize = 100;

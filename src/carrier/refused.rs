@@ -4,6 +4,7 @@ use crate::base::error::Answer;
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
 use crate::http::excerpt::excerpt;
+use crate::http::head::ResponseHead;
 use crate::http::{Fields, TunnelRequest, proxy_status, status};
 use crate::wire::Deadline;
 use std::time::Duration;
@@ -25,6 +26,10 @@ pub fn patience(last_question: Deadline) -> Duration {
 /// What to do about somebody on the way who gathers requests or answers.
 const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: grpc_pass instead of proxy_pass; \
                         HAProxy: no http-buffer-request), or use another --via";
+
+/// What to do about somebody who answers POST and knows no tunnels.
+const NO_TERMINATOR: &str =
+    "check that 'tuncat serve', or Envoy, answers POST there, and see --path";
 
 /// How long an answer has for coming once its request has ended, at most.
 pub const LAST_QUESTION: Duration = Duration::from_secs(1);
@@ -71,7 +76,7 @@ pub fn not_a_tunnel(head: &Head, why: &str, body: &[u8]) -> Error {
             token: None,
             body: excerpt(body, head.is_html()),
         })
-        .hint("check that 'tuncat serve', or Envoy, answers POST there, and see --path")
+        .hint(NO_TERMINATOR)
 }
 
 fn unsupported(cause: String) -> Error {
@@ -84,6 +89,16 @@ pub struct Head {
     /// Empty where the version has none.
     pub reason: Vec<u8>,
     pub fields: Fields,
+}
+
+impl From<ResponseHead> for Head {
+    fn from(head: ResponseHead) -> Self {
+        Head {
+            status: head.status,
+            reason: head.reason,
+            fields: head.fields,
+        }
+    }
 }
 
 impl Head {
@@ -143,9 +158,7 @@ fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> String {
         (Kind::Unsupported, 505) if request.is_post() => {
             "what is on the way must speak HTTP/1.1 or HTTP/2 (nginx: grpc_pass)".into()
         }
-        (Kind::Unsupported, _) if request.is_post() => {
-            "check that 'tuncat serve', or Envoy, answers POST there, and see --path".into()
-        }
+        (Kind::Unsupported, _) if request.is_post() => NO_TERMINATOR.into(),
         (Kind::Unsupported, _) => "check that this is a forward proxy that allows CONNECT".into(),
         (Kind::RateLimited, _) => match head.fields.text("retry-after") {
             Some(after) => format!("try again after {}", escape(after.as_bytes(), 40)),

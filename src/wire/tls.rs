@@ -6,38 +6,28 @@ use std::io;
 use std::task::Context;
 use tokio::net::TcpStream;
 
-impl<W: Wire> Wire for tokio_rustls::client::TlsStream<W> {
-    fn abort(&mut self, reason: Abort) {
-        self.get_mut().0.abort(reason);
-    }
+/// The sides have types of their own and nothing else that differs.
+macro_rules! wire {
+    ($stream:path) => {
+        impl<W: Wire> Wire for $stream {
+            fn abort(&mut self, reason: Abort) {
+                self.get_mut().0.abort(reason);
+            }
 
-    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
-        self.get_mut().0.poll_absorb(cx);
-    }
+            fn poll_absorb(&mut self, cx: &mut Context<'_>) {
+                self.get_mut().0.poll_absorb(cx);
+            }
 
-    fn broken(&mut self) -> Option<io::Error> {
-        self.get_mut().0.broken()
-    }
+            fn broken(&mut self) -> Option<io::Error> {
+                self.get_mut().0.broken()
+            }
 
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.get_ref().0.tcp()
-    }
+            fn tcp(&self) -> Option<&TcpStream> {
+                self.get_ref().0.tcp()
+            }
+        }
+    };
 }
 
-impl<W: Wire> Wire for tokio_rustls::server::TlsStream<W> {
-    fn abort(&mut self, reason: Abort) {
-        self.get_mut().0.abort(reason);
-    }
-
-    fn poll_absorb(&mut self, cx: &mut Context<'_>) {
-        self.get_mut().0.poll_absorb(cx);
-    }
-
-    fn broken(&mut self) -> Option<io::Error> {
-        self.get_mut().0.broken()
-    }
-
-    fn tcp(&self) -> Option<&TcpStream> {
-        self.get_ref().0.tcp()
-    }
-}
+wire!(tokio_rustls::client::TlsStream<W>);
+wire!(tokio_rustls::server::TlsStream<W>);

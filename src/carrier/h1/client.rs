@@ -37,12 +37,7 @@ pub async fn open(
     };
     if !(200..300).contains(&head.status) {
         let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
-        let head = refused::Head {
-            status: head.status,
-            reason: head.reason,
-            fields: head.fields,
-        };
-        return Err(refused::error(&head, &body, request));
+        return Err(refused::error(&head.into(), &body, request));
     }
     let after_head: BoxWire = match rest.is_empty() {
         true => wire,
@@ -72,12 +67,7 @@ async fn posted(
             refused::patience(last_question),
         )
         .await;
-        let head = refused::Head {
-            status: head.status,
-            reason: head.reason,
-            fields: head.fields,
-        };
-        return Err(refused::not_a_tunnel(&head, &why, &body));
+        return Err(refused::not_a_tunnel(&head.into(), &why, &body));
     }
     let mut wire: BoxWire = Box::new(match is_chunked(&head) {
         true => Content::new(wire, Receiving::Chunked(Decoder::default())).heeding_the_close(),

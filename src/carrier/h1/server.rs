@@ -1,6 +1,6 @@
 //! The terminator's side.
 
-use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER};
+use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER, LINGER_BYTES};
 use crate::carrier::h1::content::Content;
 use crate::http::asked::{Framing, Method};
 use crate::http::chunked::chunk_head;
@@ -13,8 +13,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Octets read at a time while the head arrives.
 const READ: usize = 2048;
-/// Octets of a refused client's that are thrown away before it is cut off.
-const LINGER_BYTES: usize = 256 * 1024;
 
 /// Why there is no request.
 #[derive(Debug)]

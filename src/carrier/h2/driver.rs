@@ -3,7 +3,7 @@
 
 use crate::carrier::h2::load::Load;
 use crate::carrier::h2::tap::Heard;
-use crate::carrier::h2::{PING_EVERY, PING_PATIENCE, PROOF_PATIENCE, SESSION_WINDOW, STALE};
+use crate::carrier::h2::{PING_EVERY, PING_PATIENCE, PROOF_PATIENCE, STALE};
 use crate::wire::BoxWire;
 use bytes::Bytes;
 use h2::client::Connection;
@@ -133,13 +133,10 @@ pub async fn all_ended() {
 
 pub async fn drive(mut connection: Connection<BoxWire, Bytes>, state: Arc<State>) {
     let pings = connection.ping_pong();
-    let mut window = SESSION_WINDOW;
     let mut limit = connection.max_concurrent_send_streams();
     let ended = poll_fn(|cx| {
-        let wanted = state.load.window.target(cx.waker());
-        if wanted != window {
-            window = wanted;
-            connection.set_target_window_size(wanted);
+        if let Some(target) = state.load.window.new_target(cx.waker()) {
+            connection.set_target_window_size(target);
         }
         let ended = Pin::new(&mut connection).poll(cx);
         if ended.is_pending() {

@@ -1,7 +1,7 @@
 //! The terminator's side: a session with a client, and its requests.
 
 use crate::base::Target;
-use crate::base::defaults::{AGENT, HEAD_TIMEOUT, LINGER};
+use crate::base::defaults::{AGENT, HEAD_TIMEOUT, LINGER, LINGER_BYTES};
 use crate::carrier::h2::fields;
 use crate::carrier::h2::load::{Load, Slot};
 use crate::carrier::h2::stream::{Kind, Stream};
@@ -16,7 +16,7 @@ use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
-use http::{HeaderName, HeaderValue, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
 use std::future::poll_fn;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,14 +27,11 @@ pub const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 
 /// For the last frame of a session to leave.
 const FAREWELL: Duration = Duration::from_secs(1);
-/// Octets of a refused client's that are thrown away before its stream is reset.
-const LINGER_BYTES: usize = 256 * 1024;
 
 /// A client's connection. It moves only while [`Session::next`] is polled.
 pub struct Session {
     connection: Connection<BoxWire, Bytes>,
     load: Arc<Load>,
-    target: u32,
     heard: Arc<Heard>,
     /// Requests so far, and those that were withdrawn before they were answered.
     requests: Arc<AtomicUsize>,
@@ -74,7 +71,6 @@ impl Session {
         Ok(Session {
             connection: builder.handshake(wire).await?,
             load: Arc::new(Load::new(Window::new(STALLED_AT_SERVER), None)),
-            target: SESSION_WINDOW,
             heard,
             requests: Arc::default(),
             withdrawn: Arc::default(),
@@ -84,10 +80,8 @@ impl Session {
     /// The next request; nothing once the connection is over.
     pub async fn next(&mut self) -> Option<Result<Asking, h2::Error>> {
         let next = poll_fn(|cx| {
-            let wanted = self.load.window.target(cx.waker());
-            if wanted != self.target {
-                self.target = wanted;
-                self.connection.set_target_window_size(wanted);
+            if let Some(target) = self.load.window.new_target(cx.waker()) {
+                self.connection.set_target_window_size(target);
             }
             self.connection.poll_accept(cx)
         });
@@ -187,11 +181,7 @@ impl Asking {
             Method::Post { greeting } => (Kind::Post, greeting),
         };
         if kind == Kind::Post {
-            for (name, value) in answer_fields(greeting) {
-                if let Ok(name) = HeaderName::from_bytes(name.as_bytes()) {
-                    fields.insert(name, HeaderValue::from_static(value));
-                }
-            }
+            append(fields, answer_fields(greeting));
         }
         let mut send = self.respond.send_response(answer, false)?;
         if greeting {
@@ -207,12 +197,7 @@ impl Asking {
     pub async fn refuse(mut self, refusal: &Refusal) -> Result<(), h2::Error> {
         let mut answer = Response::new(());
         *answer.status_mut() = StatusCode::from_u16(refusal.status).unwrap_or_default();
-        for (name, value) in refusal.fields() {
-            let name = HeaderName::from_bytes(name.as_bytes());
-            if let (Ok(name), Ok(value)) = (name, value.parse()) {
-                answer.headers_mut().append(name, value);
-            }
-        }
+        append(answer.headers_mut(), refusal.fields());
         let mut send = self.respond.send_response(answer, false)?;
         send.send_data(Bytes::from(refusal.body()), true)?;
         if self.request.method() == http::Method::POST {
@@ -220,6 +205,18 @@ impl Asking {
             let _ = patience.run(discard(self.request.into_body())).await;
         }
         Ok(())
+    }
+}
+
+fn append<V: AsRef<str>>(
+    headers: &mut HeaderMap,
+    fields: impl IntoIterator<Item = (&'static str, V)>,
+) {
+    for (name, value) in fields {
+        let name = HeaderName::from_bytes(name.as_bytes());
+        if let (Ok(name), Ok(value)) = (name, value.as_ref().parse()) {
+            headers.append(name, value);
+        }
     }
 }
 

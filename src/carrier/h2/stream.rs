@@ -88,6 +88,12 @@ impl Stream {
         }
     }
 
+    /// How receiving failed, if it did.
+    fn failure(&self) -> Option<io::Error> {
+        let error = self.ended.as_ref()?.as_ref().err()?;
+        Some(io::Error::new(error.kind(), error.to_string()))
+    }
+
     /// Gives the peer credit for octets that were read.
     fn give_credit(&mut self, octets: usize) {
         // It fails only where the stream is gone and no credit is needed.
@@ -122,8 +128,8 @@ impl Wire for Stream {
     }
 
     fn broken(&mut self) -> Option<io::Error> {
-        if let Some(Err(error)) = &self.ended {
-            return Some(io::Error::new(error.kind(), error.to_string()));
+        if let Some(error) = self.failure() {
+            return Some(error);
         }
         // After its own end a client has no other way to say that it is gone. Proxies (nghttpx) also
         // let go of CONNECT streams like that whose ends were clean.
@@ -159,10 +165,7 @@ impl AsyncRead for Stream {
                 Poll::Ready(Some(data)) => data,
                 Poll::Pending if nothing_yet => return Poll::Pending,
                 Poll::Ready(None) if nothing_yet => {
-                    return Poll::Ready(match &self.ended {
-                        Some(Err(error)) => Err(io::Error::new(error.kind(), error.to_string())),
-                        _ => Ok(()),
-                    });
+                    return Poll::Ready(self.failure().map_or(Ok(()), Err));
                 }
                 // It shows again with the next read.
                 Poll::Pending | Poll::Ready(None) => return Poll::Ready(Ok(())),

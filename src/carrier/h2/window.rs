@@ -7,7 +7,7 @@
 
 use crate::carrier::h2::SESSION_WINDOW;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::task::Waker;
 
 /// The window grows in steps of this many octets.
@@ -18,6 +18,8 @@ pub struct Window {
     /// It grows by no more than this.
     most: usize,
     withheld: AtomicUsize,
+    /// The target that the driver was last told.
+    told: AtomicU32,
     driver: Mutex<Option<Waker>>,
 }
 
@@ -27,6 +29,7 @@ impl Window {
         Window {
             most,
             withheld: AtomicUsize::new(0),
+            told: AtomicU32::new(SESSION_WINDOW),
             driver: Mutex::default(),
         }
     }
@@ -47,8 +50,14 @@ impl Window {
         self.withheld.fetch_sub(octets, Ordering::AcqRel);
     }
 
-    /// What the connection's window should be; to be asked whenever the connection is driven.
-    pub fn target(&self, driver: &Waker) -> u32 {
+    /// What the connection's window should be from now on, where that has changed; to be asked whenever
+    /// the connection is driven.
+    pub fn new_target(&self, driver: &Waker) -> Option<u32> {
+        let target = self.target(driver);
+        (self.told.swap(target, Ordering::Relaxed) != target).then_some(target)
+    }
+
+    fn target(&self, driver: &Waker) -> u32 {
         if let Ok(mut slot) = self.driver.lock() {
             match &*slot {
                 Some(known) if known.will_wake(driver) => {}
