@@ -4,7 +4,7 @@ use crate::base::{Blame, Error, Kind, Result, Scheme, Stage, Target};
 use crate::carrier::h2::client::{Session, Slot};
 use crate::carrier::{Carrier, Version};
 use crate::dial::sessions::{Known, Making, Turn};
-use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Way};
+use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Wanted, Way};
 
 /// A request goes out so often at most, each time in another session.
 const ATTEMPTS: usize = 16;
@@ -23,8 +23,12 @@ impl Way<'_> {
                 .iter()
                 .filter(|c| !known || Some(c.version()) == version);
             let offer: Vec<Carrier> = offer.copied().collect();
-            let others = left.len() > 1;
-            let NotOpened { error, next } = match self.through(target, &offer, others).await {
+            let wanted = Wanted {
+                target,
+                via: &offer,
+                others: left.len() > 1,
+            };
+            let NotOpened { error, next } = match self.through(wanted).await {
                 Ok(opened) => {
                     ladder.won(opened.carrier);
                     return Ok(opened);
@@ -55,21 +59,15 @@ impl Way<'_> {
         self.dialer.hops.len() - 1
     }
 
-    /// With one carrier out of `offer`: in a session where there can be one. `others` says that more
-    /// carriers could be tried after these.
-    async fn through(
-        &mut self,
-        target: &Target,
-        offer: &[Carrier],
-        others: bool,
-    ) -> Result<OnWay, NotOpened> {
-        if !self.sessions_possible(offer) {
-            let at = self.reach_last(offer, others).await?;
-            return self.open_at(self.last(), at, offer, target, others).await;
+    /// With one of its carriers: in a session where there can be one.
+    async fn through(&mut self, wanted: Wanted<'_>) -> Result<OnWay, NotOpened> {
+        if !self.sessions_possible(wanted.via) {
+            let at = self.reach_last(wanted.via, wanted.others).await?;
+            return self.open_at(self.last(), at, wanted).await;
         }
         let (mut not, mut was_full) = (None, false);
         for _ in 1..ATTEMPTS {
-            let done = self.in_session(target, offer, others, not.as_ref()).await;
+            let done = self.in_session(wanted, not.as_ref()).await;
             match done {
                 Err(NotOpened {
                     next: Next::Session { not: this, full },
@@ -81,7 +79,7 @@ impl Way<'_> {
                 done => return done,
             }
         }
-        self.in_session(target, offer, others, not.as_ref()).await
+        self.in_session(wanted, not.as_ref()).await
     }
 
     /// Over TLS it shows only after the handshake.
@@ -96,9 +94,7 @@ impl Way<'_> {
     /// In a session that is there, other than `not`, or in a new one.
     async fn in_session(
         &mut self,
-        target: &Target,
-        offer: &[Carrier],
-        others: bool,
+        wanted: Wanted<'_>,
         not: Option<&Session>,
     ) -> Result<OnWay, NotOpened> {
         let last = self.last();
@@ -106,16 +102,18 @@ impl Way<'_> {
         let turn = self.deadline.run(sessions.turn(not)).await;
         let (known, slot) = match turn.map_err(|_| self.no_room())? {
             Turn::Use(known, slot) => (known, slot),
-            Turn::Make(making) => match self.new_session(making, offer, others).await? {
-                Ok(made) => made,
-                Err(at) => return self.open_at(last, at, offer, target, others).await,
-            },
+            Turn::Make(making) => {
+                match self.new_session(making, wanted.via, wanted.others).await? {
+                    Ok(made) => made,
+                    Err(at) => return self.open_at(last, at, wanted).await,
+                }
+            }
             Turn::Without => {
-                let at = self.reach_last(offer, others).await?;
-                return self.open_at(last, at, offer, target, others).await;
+                let at = self.reach_last(wanted.via, wanted.others).await?;
+                return self.open_at(last, at, wanted).await;
             }
         };
-        self.ask(last, known, slot, offer, target, others).await
+        self.ask(last, known, slot, wanted).await
     }
 
     /// A session with the last hop and a place in it, or the connection to it where it chose a version

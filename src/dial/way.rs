@@ -27,6 +27,16 @@ pub struct OnHop {
     pub version: Version,
 }
 
+/// A tunnel that is wanted of a hop.
+#[derive(Clone, Copy)]
+pub struct Wanted<'a> {
+    pub target: &'a Target,
+    /// Carriers that may be used, in order of preference.
+    pub via: &'a [Carrier],
+    /// More carriers could be tried after these.
+    pub others: bool,
+}
+
 /// A tunnel as far as it goes.
 pub struct OnWay {
     pub wire: BoxWire,
@@ -86,7 +96,12 @@ impl Way<'_> {
                 half_close,
                 version,
             };
-            let opened = self.open_at(hop, at, via, &target, false).await;
+            let wanted = Wanted {
+                target: &target,
+                via,
+                others: false,
+            };
+            let opened = self.open_at(hop, at, wanted).await;
             let opened = opened.map_err(|not| not.error)?;
             wire = opened.wire;
             half_close = opened.half_close;
@@ -125,25 +140,23 @@ impl Way<'_> {
         Ok((wire, version))
     }
 
-    /// Asks hop `n`, over a connection to it, for a tunnel with the first of `via` that the version
+    /// Asks hop `n`, over a connection to it, for a tunnel with the first carrier that the version
     /// allows.
     pub async fn open_at(
         &mut self,
         n: usize,
         at: OnHop,
-        via: &[Carrier],
-        target: &Target,
-        others: bool,
+        wanted: Wanted<'_>,
     ) -> Result<OnWay, NotOpened> {
         if at.version == Version::Http2 {
             let known = self.begin(n, at).await?;
             let slot = known.session.reserve();
-            return self.ask(n, known, slot, via, target, others).await;
+            return self.ask(n, known, slot, wanted).await;
         }
-        let carrier = first_of(via, Version::Http1)?;
-        let request = self.request(n, carrier, target);
+        let carrier = first_of(wanted.via, Version::Http1)?;
+        let request = self.request(n, carrier, wanted.target);
         let started = Instant::now();
-        let opening = h1::client::open(at.wire, &request, self.last_question(others));
+        let opening = h1::client::open(at.wire, &request, self.last_question(wanted.others));
         let opened = self.deadline.run(opening).await;
         let opened = opened
             .map_err(|_| self.dialer.timeout(Stage::Request))
@@ -176,15 +189,13 @@ impl Way<'_> {
         n: usize,
         known: Known,
         slot: Slot,
-        via: &[Carrier],
-        target: &Target,
-        others: bool,
+        wanted: Wanted<'_>,
     ) -> Result<OnWay, NotOpened> {
-        let carrier = first_of(via, Version::Http2)?;
-        let request = self.request(n, carrier, target);
+        let carrier = first_of(wanted.via, Version::Http2)?;
+        let request = self.request(n, carrier, wanted.target);
         let started = Instant::now();
         self.peer = known.peer;
-        let opening = (known.session).open(&request, slot, self.last_question(others));
+        let opening = (known.session).open(&request, slot, self.last_question(wanted.others));
         let opened = self.deadline.run(opening).await;
         self.setup.request += started.elapsed();
         let (error, why) = match opened {
