@@ -51,7 +51,7 @@ impl Terminator {
 
     async fn open_stream(&self, mut asking: h2::server::Asking, client: &Client) -> Option<Pair> {
         let fields = asking.fields();
-        let asked = asking.asked(self.forward.as_ref());
+        let asked = asking.asked(&fields, self.forward.as_ref());
         let open = tokio::select! {
             open = async { self.answer(asked?, &fields, client).await } => open,
             () = asking.withdrawn() => return None,

@@ -144,14 +144,14 @@ impl Session {
 }
 
 impl Asking {
-    /// What is asked for, or the refusal it earns. `forward` is where every POST goes, if anywhere.
-    pub fn asked(&self, forward: Option<&Target>) -> Result<Asked, Refusal> {
+    /// What is asked for with these [`Asking::fields`], or the refusal it earns. `forward` is where every POST goes, if anywhere.
+    pub fn asked(&self, fields: &Fields, forward: Option<&Target>) -> Result<Asked, Refusal> {
         let uri = self.request.uri();
         asked::of_http2(
             self.request.method().as_str(),
             uri.authority().map(|a| a.as_str()),
             uri.path_and_query().map_or("", |p| p.as_str()),
-            &self.fields(),
+            fields,
             forward,
         )
     }
