@@ -116,7 +116,7 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             [CompletionResult]::new('--forward', '--forward', [CompletionResultType]::ParameterName, 'Where every POST tunnel ends, whatever the request says; the rules hold for it too')
             [CompletionResult]::new('--drain', '--drain', [CompletionResultType]::ParameterName, 'How long live tunnels may go on after SIGTERM')
             [CompletionResult]::new('--self-signed', '--self-signed', [CompletionResultType]::ParameterName, 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed')
-            [CompletionResult]::new('--allow-builtin', '--allow-builtin', [CompletionResultType]::ParameterName, 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback')
+            [CompletionResult]::new('--allow-builtin', '--allow-builtin', [CompletionResultType]::ParameterName, 'Offer the targets echo:, discard:, source:BYTES and bench: also on addresses other than loopback')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'At the end, or on failure, one JSON object on stderr')

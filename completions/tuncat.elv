@@ -110,7 +110,7 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand --forward 'Where every POST tunnel ends, whatever the request says; the rules hold for it too'
             cand --drain 'How long live tunnels may go on after SIGTERM'
             cand --self-signed 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed'
-            cand --allow-builtin 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback'
+            cand --allow-builtin 'Offer the targets echo:, discard:, source:BYTES and bench: also on addresses other than loopback'
             cand -v 'Tell on stderr what happens; twice for more'
             cand --verbose 'Tell on stderr what happens; twice for more'
             cand --json 'At the end, or on failure, one JSON object on stderr'

@@ -84,7 +84,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l deny -d 'A targe
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l forward -d 'Where every POST tunnel ends, whatever the request says; the rules hold for it too' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l drain -d 'How long live tunnels may go on after SIGTERM' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l self-signed -d 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed'
-complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard:, source:BYTES and bench: also on addresses other than loopback'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -47,6 +47,8 @@ pub enum Kind {
     RateLimited,
     /// The answer is not HTTP.
     NotHttp,
+    /// Octets came that are not those that were sent.
+    Altered,
     /// Ended by a signal with this number.
     Signal(i32),
 }
@@ -73,6 +75,7 @@ impl Kind {
             Kind::TargetUnreachable => 103,
             Kind::RateLimited => 104,
             Kind::NotHttp => 105,
+            Kind::Altered => 106,
             Kind::Signal(n) => 128 + n,
         }
     }
@@ -98,6 +101,7 @@ impl Kind {
             Kind::TargetUnreachable => "target_unreachable",
             Kind::RateLimited => "rate_limited",
             Kind::NotHttp => "not_http",
+            Kind::Altered => "altered",
             Kind::Signal(_) => "signal",
         }
     }

@@ -35,10 +35,10 @@ impl Tide {
 
 /// glibc keeps what lies below the last live allocation of an arena until it is told otherwise.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-fn give_back() {
+pub fn give_back() {
     // SAFETY: malloc_trim has no precondition and may be called from any thread.
     unsafe { libc::malloc_trim(0) };
 }
 
 #[cfg(not(all(target_os = "linux", target_env = "gnu")))]
-fn give_back() {}
+pub fn give_back() {}

@@ -8,10 +8,12 @@ pub mod memory;
 pub mod pattern;
 pub mod proxy;
 pub mod secret;
+pub mod setup;
 pub mod target;
 
 pub use error::{Blame, Error, Kind, Result, Stage};
 pub use host::Host;
 pub use proxy::{Proxy, Scheme};
 pub use secret::{Credentials, Secret};
+pub use setup::Setup;
 pub use target::{Builtin, Target};

@@ -28,6 +28,8 @@ pub enum Builtin {
     Discard,
     /// Sends this many octets of [`crate::base::pattern`], then ends.
     Source(u64),
+    /// What `bench` measures with: it echoes, checks what it gets, or sends, as asked.
+    Bench,
 }
 
 /// Built-in targets travel as names below this domain, which never resolves (RFC 6761 §6.4), so no
@@ -39,7 +41,7 @@ const UNIX_DOMAIN: &str = ".unix.tuncat.invalid";
 const LABEL: usize = 31;
 
 impl Target {
-    /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `echo:`, `discard:` or `source:BYTES`.
+    /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `echo:`, `discard:`, `source:BYTES` or `bench:`.
     pub fn parse(text: &str) -> Result<Target, String> {
         match text.split_once(':') {
             Some(("unix", "")) => Err("unix: needs a path".into()),
@@ -47,6 +49,7 @@ impl Target {
             Some(("unix", _)) => Err("unix: needs an absolute path".into()),
             Some(("echo", "")) => Ok(Target::Builtin(Builtin::Echo)),
             Some(("discard", "")) => Ok(Target::Builtin(Builtin::Discard)),
+            Some(("bench", "")) => Ok(Target::Builtin(Builtin::Bench)),
             // `source:80` could also be a host of that name: the built-in wins.
             Some(("source", bytes)) => bytes
                 .parse()
@@ -78,6 +81,8 @@ impl Target {
             Target::Builtin(Builtin::Echo) => format!("echo{BUILTIN_DOMAIN}:7"),
             Target::Builtin(Builtin::Discard) => format!("discard{BUILTIN_DOMAIN}:9"),
             Target::Builtin(Builtin::Source(n)) => format!("source-{n}{BUILTIN_DOMAIN}:19"),
+            // No classic service: the port of iperf3.
+            Target::Builtin(Builtin::Bench) => format!("bench{BUILTIN_DOMAIN}:5201"),
         }
     }
 
@@ -101,6 +106,7 @@ impl Target {
             (None, _) => Ok(target),
             (Some("echo"), 7) => Ok(Target::Builtin(Builtin::Echo)),
             (Some("discard"), 9) => Ok(Target::Builtin(Builtin::Discard)),
+            (Some("bench"), 5201) => Ok(Target::Builtin(Builtin::Bench)),
             (Some(other), 19) => match other.strip_prefix("source-").map(str::parse) {
                 Some(Ok(n)) => Ok(Target::Builtin(Builtin::Source(n))),
                 _ => Err("there is no such built-in target".into()),
@@ -133,6 +139,7 @@ impl fmt::Display for Target {
             Target::Builtin(Builtin::Echo) => f.write_str("echo:"),
             Target::Builtin(Builtin::Discard) => f.write_str("discard:"),
             Target::Builtin(Builtin::Source(n)) => write!(f, "source:{n}"),
+            Target::Builtin(Builtin::Bench) => f.write_str("bench:"),
         }
     }
 }
@@ -154,6 +161,7 @@ mod tests {
             "source:0",
             "source:18446744073709551615",
             "source:80",
+            "bench:",
         ] {
             let target = Target::parse(text).unwrap();
             assert_eq!(target.to_string(), text);

@@ -1,5 +1,6 @@
 //! Targets that live in the process: wires with nobody behind them.
 
+pub mod bench;
 mod discard;
 mod echo;
 mod source;
@@ -12,6 +13,7 @@ pub fn open(target: Builtin) -> BoxWire {
     match target {
         Builtin::Echo => Box::new(echo::Echo::default()),
         Builtin::Discard => Box::new(discard::Discard::default()),
+        Builtin::Bench => Box::new(bench::Bench::default()),
         Builtin::Source(bytes) => Box::new(source::Source::new(bytes)),
     }
 }

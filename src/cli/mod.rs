@@ -62,6 +62,7 @@ Exit codes (curl's numbers where the meaning is the same):
   103  the proxy could not reach the target (502, 503, 504)
   104  rate limited (429)
   105  the answer is not HTTP
+  106  bytes came that are not those that were sent (bench)
   128+n ended by signal n";
 
 #[cfg(test)]

@@ -61,7 +61,7 @@ pub struct Serve {
     #[arg(long, value_name = "TARGET", value_parser = Target::parse)]
     pub forward: Option<Target>,
 
-    /// Offer the targets echo:, discard: and source:BYTES also on addresses other than loopback
+    /// Offer the targets echo:, discard:, source:BYTES and bench: also on addresses other than loopback
     #[arg(long)]
     pub allow_builtin: bool,
 

@@ -14,7 +14,7 @@ mod way;
 pub use resolve::{Family, Network};
 pub use target::TargetDialer;
 
-use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Stage, Target};
+use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Setup, Stage, Target};
 pub use crate::carrier::h2::client::Session;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
@@ -23,7 +23,6 @@ use crate::wire::{BoxWire, Deadline};
 use ladder::Ladder;
 use rustls::ClientConfig;
 use sessions::Sessions;
-use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -66,37 +65,6 @@ pub struct Tunnel {
     /// The first address on the way.
     pub peer: Option<SocketAddr>,
     pub setup: Setup,
-}
-
-/// How long each phase of the set-up took, over all hops.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Setup {
-    pub resolve: Duration,
-    pub tcp: Duration,
-    pub tls: Duration,
-    /// From the request to its answer.
-    pub request: Duration,
-}
-
-impl Setup {
-    pub fn total(&self) -> Duration {
-        self.resolve + self.tcp + self.tls + self.request
-    }
-}
-
-impl fmt::Display for Setup {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let ms = |d: Duration| d.as_secs_f64() * 1e3;
-        write!(
-            f,
-            "{:.1} ms (resolve {:.1}, tcp {:.1}, tls {:.1}, request {:.1})",
-            ms(self.total()),
-            ms(self.resolve),
-            ms(self.tcp),
-            ms(self.tls),
-            ms(self.request)
-        )
-    }
 }
 
 impl Dialer {

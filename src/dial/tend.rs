@@ -1,7 +1,8 @@
 //! Sessions that are there before a tunnel wants them, and those that nobody wants any more.
 
 use crate::base::Result;
-use crate::dial::{Dialer, Session, Setup};
+use crate::base::Setup;
+use crate::dial::{Dialer, Session};
 use std::time::Duration;
 
 /// Between two looks at sessions without tunnels.

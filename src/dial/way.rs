@@ -1,12 +1,12 @@
 //! One attempt to reach a target: connect, then hop by hop.
 
-use crate::base::{Error, Kind, Result, Scheme, Stage, Target};
+use crate::base::{Error, Kind, Result, Scheme, Setup, Stage, Target};
 use crate::carrier::h2::client::{Session, Slot};
 use crate::carrier::h2::failure::Why;
 use crate::carrier::{Carrier, HalfClose, Opened, Version, h1, refused};
 use crate::dial::sessions::Known;
 use crate::dial::tcp::Role;
-use crate::dial::{Dialer, Setup, tls};
+use crate::dial::{Dialer, tls};
 use crate::http::{TunnelRequest, request};
 use crate::wire::{BoxWire, Deadline};
 use std::net::SocketAddr;

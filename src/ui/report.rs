@@ -1,8 +1,7 @@
 //! The last word: one line, or one JSON object, on stderr.
 
-use crate::base::{Error, Target};
+use crate::base::{Error, Setup, Target};
 use crate::carrier::Carrier;
-use crate::dial::Setup;
 use crate::relay::{Outcome, Side};
 use serde_json::{Value, json};
 use std::io::Write;
