@@ -7,7 +7,7 @@
 //! | 7 | [`cmd`]: one file per command, glue only |
 //! | 6 | [`plan`]: flags and environment to configuration; [`ui`]: what people and scripts read |
 //! | 5 | [`cli`]: what was typed |
-//! | 4 | [`dial`]: hops to a tunnel; [`accept`]: listeners, limits, drain |
+//! | 4 | [`dial`]: hops to a tunnel; [`accept`]: listeners, limits, drain; [`bench`]: the load loop and its statistics |
 //! | 3 | [`carrier`]: how a hop carries bytes; [`relay`]: two-way copy; [`builtin`]: targets in the process |
 //! | 2 | [`http`], [`auth`], [`tls`], [`policy`]: rules without I/O |
 //! | 1 | [`wire`]: the one stream type |
@@ -16,6 +16,7 @@
 pub mod accept;
 pub mod auth;
 pub mod base;
+pub mod bench;
 pub mod builtin;
 pub mod carrier;
 pub mod cli;

@@ -194,3 +194,43 @@ pub fn unsent(tcp: &TcpStream) -> u32 {
 pub fn unsent(_tcp: &TcpStream) -> u32 {
     0
 }
+
+/// What the system knows of a connection's path (`TCP_INFO`, tcp(7)).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct TcpFacts {
+    /// Segments, since the connection began.
+    pub retransmits: u32,
+    /// Smoothed, in microseconds.
+    pub rtt_us: u32,
+    /// Octets that may be on their way.
+    pub cwnd: u64,
+}
+
+#[cfg(target_os = "linux")]
+pub fn tcp_facts(tcp: &TcpStream) -> Option<TcpFacts> {
+    use std::os::fd::AsRawFd;
+    // SAFETY: all fields of tcp_info are integers, for which zero is a value.
+    let mut info: libc::tcp_info = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<libc::tcp_info>() as libc::socklen_t;
+    // SAFETY: the descriptor is open as long as the stream is borrowed; the kernel writes no more than `length` octets,
+    // which is the size of what `info` points to.
+    let result = unsafe {
+        libc::getsockopt(
+            tcp.as_raw_fd(),
+            libc::IPPROTO_TCP,
+            libc::TCP_INFO,
+            (&raw mut info).cast(),
+            &raw mut length,
+        )
+    };
+    (result == 0).then(|| TcpFacts {
+        retransmits: info.tcpi_total_retrans,
+        rtt_us: info.tcpi_rtt,
+        cwnd: u64::from(info.tcpi_snd_cwnd) * u64::from(info.tcpi_snd_mss),
+    })
+}
+
+#[cfg(not(target_os = "linux"))]
+pub fn tcp_facts(_tcp: &TcpStream) -> Option<TcpFacts> {
+    None
+}

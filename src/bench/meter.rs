@@ -1,0 +1,178 @@
+//! CPU time and memory of processes and of this process's threads, as Linux counts them in /proc (proc(5)).
+
+use crate::bench::report::Cpu;
+use std::fs;
+use std::time::Duration;
+
+/// Threads of the target in this process have this name, and of the embedded proxy that.
+pub const TARGET_THREAD: &str = "target";
+pub const EMBEDDED_THREAD: &str = "embedded";
+
+/// Resident memory at two moments, in octets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Memory {
+    pub before: u64,
+    pub after: u64,
+}
+
+impl Memory {
+    pub fn grown(&self) -> i64 {
+        self.after as i64 - self.before as i64
+    }
+}
+
+/// Processes whose use counts beside our own.
+#[derive(Clone, Debug, Default)]
+pub struct Meter {
+    pub others: Vec<u32>,
+}
+
+impl Meter {
+    /// CPU time used so far.
+    pub fn cpu(&self, commands: &[u32]) -> Cpu {
+        let mut cpu = Cpu::default();
+        for (name, used) in threads("self") {
+            match name.as_str() {
+                TARGET_THREAD => cpu.target += used,
+                EMBEDDED_THREAD => cpu.embedded += used,
+                _ => cpu.load += used,
+            }
+        }
+        let others = self.others.iter().chain(commands);
+        cpu.others = others.map(|pid| process_cpu(*pid)).sum();
+        cpu
+    }
+
+    /// Resident memory of this process and of each of the others, with their names; nothing where the system does
+    /// not tell.
+    pub fn memory(&self, commands: &[u32]) -> Vec<(String, u64)> {
+        let own = resident("self").map(|n| ("tuncat bench".to_owned(), n));
+        let others = self.others.iter().chain(commands).filter_map(|pid| {
+            let pid = pid.to_string();
+            Some((format!("{} {pid}", name(&pid)), resident(&pid)?))
+        });
+        own.into_iter().chain(others).collect()
+    }
+}
+
+/// What was used since `before`.
+pub fn since(before: Cpu, now: Cpu) -> Cpu {
+    Cpu {
+        load: now.load.saturating_sub(before.load),
+        target: now.target.saturating_sub(before.target),
+        embedded: now.embedded.saturating_sub(before.embedded),
+        others: now.others.saturating_sub(before.others),
+    }
+}
+
+impl std::ops::Add for Cpu {
+    type Output = Cpu;
+
+    fn add(self, other: Cpu) -> Cpu {
+        Cpu {
+            load: self.load + other.load,
+            target: self.target + other.target,
+            embedded: self.embedded + other.embedded,
+            others: self.others + other.others,
+        }
+    }
+}
+
+/// CPU time of all threads of a process that live.
+pub fn process_cpu(pid: u32) -> Duration {
+    threads(&pid.to_string())
+        .into_iter()
+        .map(|(_, used)| used)
+        .sum()
+}
+
+/// A process's name; its number where that is not told.
+pub fn name(pid: &str) -> String {
+    let name = fs::read_to_string(format!("/proc/{pid}/comm"));
+    name.map_or_else(|_| pid.into(), |name| name.trim().into())
+}
+
+fn threads(pid: &str) -> Vec<(String, Duration)> {
+    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+        return Vec::new();
+    };
+    let used = tasks.flatten().filter_map(|task| {
+        let folder = task.path();
+        // The first number of schedstat is nanoseconds on a CPU.
+        let used = fs::read_to_string(folder.join("schedstat")).ok()?;
+        let used = used.split(' ').next()?.parse().ok()?;
+        let name = fs::read_to_string(folder.join("comm")).ok()?;
+        Some((name.trim().to_owned(), Duration::from_nanos(used)))
+    });
+    used.collect()
+}
+
+fn resident(pid: &str) -> Option<u64> {
+    let statm = fs::read_to_string(format!("/proc/{pid}/statm")).ok()?;
+    let pages: u64 = statm.split(' ').nth(1)?.parse().ok()?;
+    Some(pages * rustix::param::page_size() as u64)
+}
+
+/// Processes that listen on a TCP port of this machine, as far as we may look.
+pub fn listeners(port: u16) -> Vec<u32> {
+    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
+        .iter()
+        .filter_map(|table| fs::read_to_string(table).ok())
+        .flat_map(|table| listening_inodes(&table, port))
+        .collect();
+    let sockets: Vec<String> = inodes.iter().map(|i| format!("socket:[{i}]")).collect();
+    let Ok(processes) = fs::read_dir("/proc") else {
+        return Vec::new();
+    };
+    let own = std::process::id();
+    let pids = processes.flatten().filter_map(|process| {
+        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
+        let mut open = fs::read_dir(process.path().join("fd")).ok()?.flatten();
+        let holds = open.any(|fd| {
+            let to = fs::read_link(fd.path()).unwrap_or_default();
+            sockets
+                .iter()
+                .any(|socket| to.as_os_str() == socket.as_str())
+        });
+        (holds && pid != own).then_some(pid)
+    });
+    pids.collect()
+}
+
+/// Columns of /proc/net/tcp: number, local address, remote address, state (0A is LISTEN), …, inode as the tenth.
+fn listening_inodes(table: &str, port: u16) -> Vec<String> {
+    let end = format!(":{port:04X}");
+    let lines = table.lines().filter_map(|line| {
+        let columns: Vec<&str> = line.split_ascii_whitespace().collect();
+        let (local, state) = (columns.get(1)?, columns.get(3)?);
+        (local.ends_with(&end) && *state == "0A").then(|| columns.get(9).copied().map(String::from))
+    });
+    lines.flatten().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listener_is_found_in_the_table() {
+        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
+                     0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n   \
+                     1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n";
+        assert_eq!(listening_inodes(table, 8080), ["4711"]);
+        assert_eq!(listening_inodes(table, 8081), [""; 0]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn our_own_use_shows() {
+        let meter = Meter::default();
+        let before = meter.cpu(&[]);
+        let mut n = 0_u64;
+        while since(before, meter.cpu(&[])).total() < Duration::from_millis(2) {
+            n = std::hint::black_box(n + 1);
+        }
+        let memory = meter.memory(&[]);
+        assert!(memory[0].1 > 100_000, "{memory:?}");
+    }
+}
