@@ -29,6 +29,7 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -s V -l version -d 'Print ve
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "connect" -d 'Carry stdin and stdout through one tunnel'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "listen" -d 'Carry connections to local ports through tunnels'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a small terminating proxy'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "bench" -d 'Measure tunnels: throughput, round trips, set-up, idle cost'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
@@ -88,4 +89,43 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l target-is -d 'What HOST:PORT does with bytes [default: by port: 7 is echo, 9 is discard]' -r -f -a "bench\t''
+echo\t''
+discard\t''"
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s m -l mode -d 'What to measure' -r -f -a "stream\t'Throughput, each way'
+ping\t'Round trips of small messages'
+open\t'Opening tunnels, by phase'
+hold\t'Idle tunnels: memory and survivors'"
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l rate -d 'Pings, or opens, that begin per second whatever became of those before (open loop)' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s t -l time -d 'Measured time for each way and mode, over all rounds' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l rounds -d 'Rounds; in each of them every way has its turn' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s O -l warm-up -d 'At the beginning of each turn, not measured' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s P -l streams -d 'Tunnels at the same time, for streams, pings and opens' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s n -l bytes -d 'Bytes of each stream and turn, instead of a time: 100M, 1G (powers of 1000), 64Ki, 1Gi (of 1024)' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l size -d 'Bytes of a ping' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l tunnels -d 'Idle tunnels to hold, and see below for how long' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l hold -d 'How long idle tunnels are held' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l compare -d 'Another proxy to measure beside; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l endpoint -d 'A ready-made tunnel to the target, of whatever tool; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l command -d 'A command whose stdin and stdout are a tunnel to the target; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l watch -d 'A process whose CPU time and memory count, too; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l server -d 'Be a target for others to measure with, and nothing else' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s k -l insecure -d 'Trust any certificate of an https proxy'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 4 -l ipv4 -d 'Use IPv4 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cold -d 'Open every tunnel over a connection of its own, instead of in a shared HTTP/2 session'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-direct -d 'Do not measure the direct way'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -42,7 +42,7 @@ pub async fn turn(
         match echo.ping(1, settings.limit).await {
             Ok(()) => survived += 1,
             Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
-            Err(error) => samples.lock().error(of_lane(lane, error)),
+            Err(error) => samples.lock().error(&of_lane(lane, error)),
         }
     }
     let cpu = since(cpu_before, meter.cpu(&lane.opener.processes()));
@@ -83,7 +83,7 @@ async fn open_all(
             match joined {
                 Ok((echo, ..)) => echoes.push(echo),
                 Err(error) if error.kind() == Kind::Altered => return Err(error),
-                Err(error) => samples.lock().error(of_lane(lane, error)),
+                Err(error) => samples.lock().error(&of_lane(lane, error)),
             }
         }
         if n < wanted {

@@ -4,6 +4,7 @@
 //! turns that stood next to each other.
 
 mod alarm;
+pub mod command;
 mod connection;
 pub mod environment;
 mod hold;

@@ -41,13 +41,14 @@ struct Gathered {
     block: u64,
 }
 
-/// Measures every lane. Octets that came changed end it: then no figure counts.
+/// Measures every lane. Octets that came changed end it: then no figure counts. The error beside the report is the first
+/// failure of a lane that was asked for.
 pub async fn run(
     lanes: &[Lane],
     settings: &Settings,
     meter: &Meter,
     watch: &mut (dyn FnMut(Step<'_>) + Send),
-) -> Result<Report> {
+) -> Result<(Report, Option<Error>)> {
     let mut environment = Environment::read();
     let census = Census::take();
     let started = Instant::now();
@@ -69,6 +70,7 @@ pub async fn run(
     let of: u32 = settings.modes.iter().map(turns).sum();
     let of = of as usize * live.len();
     let mut done = 0;
+    let mut failure = None;
     let mut gathered: Vec<Vec<Gathered>> = lanes.iter().map(|_| Vec::new()).collect();
     for mode in &settings.modes {
         for lane in &mut gathered {
@@ -93,7 +95,8 @@ pub async fn run(
                 let Some(into) = gathered[n].last_mut() else {
                     continue;
                 };
-                turn(&lanes[n], *mode, settings, meter, into).await?;
+                let failed = turn(&lanes[n], *mode, settings, meter, into).await?;
+                failure = failure.or(failed.filter(|_| lanes[n].wanted));
                 done += 1;
             }
         }
@@ -130,13 +133,18 @@ pub async fn run(
         });
     }
     let warnings = warnings(&reports, &baseline, settings);
-    Ok(Report {
+    let report = Report {
         environment,
         settings: settings.clone(),
         lanes: reports,
         warnings,
         elapsed,
-    })
+    };
+    let gone = unavailable.into_iter().zip(lanes);
+    let gone = gone
+        .filter(|(_, lane)| lane.wanted)
+        .find_map(|(why, _)| why);
+    Ok((report, gone.or(failure)))
 }
 
 /// The lane leads to a far end of the kind that is expected.
@@ -160,13 +168,14 @@ async fn check(lane: &Lane, settings: &Settings) -> Result<()> {
     }
 }
 
+/// One turn; why it came to nothing, if it did.
 async fn turn(
     lane: &Lane,
     mode: Mode,
     settings: &Settings,
     meter: &Meter,
     into: &mut Gathered,
-) -> Result<()> {
+) -> Result<Option<Error>> {
     let result = match mode {
         Mode::Upload | Mode::Download | Mode::RoundTrip => {
             let turn = stream::turn(lane, mode, settings, meter, into.block, into.offset);
@@ -192,15 +201,16 @@ async fn turn(
                 into.offset = last.start + last.seconds;
             }
             into.rounds.push(round);
+            Ok(None)
         }
         // Somebody changed octets, or it is our own fault: nothing counts any more.
-        Err(error) if matches!(error.kind(), Kind::Altered | Kind::Internal) => return Err(error),
+        Err(error) if matches!(error.kind(), Kind::Altered | Kind::Internal) => Err(error),
         Err(error) => {
-            into.samples.lock().error(error);
+            into.samples.lock().error(&error);
             into.rounds.push(Round::default());
+            Ok(Some(error))
         }
     }
-    Ok(())
 }
 
 fn measured_of(

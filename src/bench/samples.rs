@@ -118,7 +118,7 @@ impl Samples {
     pub fn fail(&mut self, due: &Due, limit: Duration, error: Error) {
         self.took(due, due.actual.elapsed(), limit);
         self.failed += 1;
-        self.error(error);
+        self.error(&error);
     }
 
     fn took(&mut self, due: &Due, actual: Duration, at_least: Duration) {
@@ -140,7 +140,7 @@ impl Samples {
         self.failed += 1;
     }
 
-    pub fn error(&mut self, error: Error) {
+    pub fn error(&mut self, error: &Error) {
         let class = self.errors.entry(error.kind().name());
         class.or_insert_with(|| (0, error.to_string())).0 += 1;
     }

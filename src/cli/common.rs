@@ -10,7 +10,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 /// The way to the target.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ProxyOptions {
     /// Proxy to go through: http://, https://, h2c:// or embedded:

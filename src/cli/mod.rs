@@ -1,11 +1,13 @@
 //! The command line as it is typed; nothing here is resolved or looked up.
 
+pub mod bench;
 mod common;
 mod connect;
 mod generate;
 mod listen;
 mod serve;
 
+pub use bench::Bench;
 pub use common::{Output, ProxyOptions, Via};
 pub use connect::Connect;
 pub use generate::{Generate, What};
@@ -37,6 +39,8 @@ pub enum Command {
     Listen(Listen),
     /// Run a small terminating proxy
     Serve(Serve),
+    /// Measure tunnels: throughput, round trips, set-up, idle cost
+    Bench(Box<Bench>),
     /// Write man pages or shell completions
     Generate(Generate),
 }

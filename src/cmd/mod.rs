@@ -1,6 +1,7 @@
 //! One file per command: plan in, exit code out.
 
 mod argv;
+mod bench;
 mod connect;
 mod embedded;
 mod generate;
@@ -21,6 +22,7 @@ pub fn run(cli: Cli) -> i32 {
         Command::Connect(args) => return connect::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Serve(args) => serve::run(args),
+        Command::Bench(args) => bench::run(&args),
         Command::Generate(args) => generate::run(&args),
     };
     match result {

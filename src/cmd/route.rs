@@ -64,7 +64,8 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Taken)> {
     Ok((dialer, way))
 }
 
-async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
+/// The proxies of a route that was prepared, with all that is needed to use them.
+pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
     let mut hops = Vec::new();
     // The roots are read once, and only where there is TLS.
     let mut tls = None;

@@ -1,6 +1,7 @@
 //! From what was typed and the environment to the configuration of the layers below. Nothing here
 //! does I/O: files, prompts and sockets come later.
 
+pub mod bench;
 pub mod env;
 pub mod forward;
 mod no_proxy;

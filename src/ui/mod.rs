@@ -1,5 +1,6 @@
-//! What people and scripts read: stderr lines, JSON, the log, the password prompt.
+//! What people and scripts read: stderr lines, JSON, figures, the log, the password prompt.
 
+pub mod bench;
 pub mod log;
 pub mod prompt;
 pub mod report;
