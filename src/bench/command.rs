@@ -34,7 +34,7 @@ impl CommandOpener {
         let started = Instant::now();
         let mut command = Command::new("sh");
         command
-            .args(["-c", &self.line])
+            .args(["-c", &exec(&self.line)])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Whatever it starts in turn ends with it.
@@ -62,6 +62,15 @@ impl CommandOpener {
             wire: Box::new(wire),
             setup,
         })
+    }
+}
+
+/// A command that is nothing but one is run in the place of its shell.
+fn exec(line: &str) -> String {
+    let first = line.split_ascii_whitespace().next().unwrap_or("");
+    match line.contains([';', '&', '|', '<', '>', '(', '\n', '`']) || first.contains('=') {
+        true => line.into(),
+        false => format!("exec {line}"),
     }
 }
 

@@ -39,19 +39,32 @@ impl Meter {
             }
         }
         let others = self.others.iter().chain(commands);
-        cpu.others = others.map(|pid| process_cpu(*pid)).sum();
+        let others = others.flat_map(|pid| family(*pid));
+        cpu.others = others.map(process_cpu).sum();
         cpu
     }
 
-    /// Resident memory of this process and of each of the others, with their names; nothing where the system does
-    /// not tell.
+    /// Resident memory of this process and of the others, those of one name together; nothing where the system
+    /// does not tell.
     pub fn memory(&self, commands: &[u32]) -> Vec<(String, u64)> {
         let own = resident("self").map(|n| ("tuncat bench".to_owned(), n));
-        let others = self.others.iter().chain(commands).filter_map(|pid| {
+        let mut all: Vec<(String, u64)> = own.into_iter().collect();
+        for pid in self
+            .others
+            .iter()
+            .chain(commands)
+            .flat_map(|pid| family(*pid))
+        {
             let pid = pid.to_string();
-            Some((format!("{} {pid}", name(&pid)), resident(&pid)?))
-        });
-        own.into_iter().chain(others).collect()
+            let (name, Some(octets)) = (name(&pid), resident(&pid)) else {
+                continue;
+            };
+            match all.iter_mut().find(|(known, _)| *known == name) {
+                Some((_, sum)) => *sum += octets,
+                None => all.push((name, octets)),
+            }
+        }
+        all
     }
 }
 
@@ -76,6 +89,23 @@ impl std::ops::Add for Cpu {
             others: self.others + other.others,
         }
     }
+}
+
+/// A process and its descendants.
+fn family(pid: u32) -> Vec<u32> {
+    let mut all = vec![pid];
+    let mut next = 0;
+    while let Some(pid) = all.get(next) {
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
+        let children = children
+            .split_ascii_whitespace()
+            .filter_map(|c| c.parse().ok());
+        let new: Vec<u32> = children.filter(|c| !all.contains(c)).collect();
+        all.extend(new);
+        next += 1;
+    }
+    all
 }
 
 /// CPU time of all threads of a process that live.

@@ -59,8 +59,13 @@ pub async fn run(
     let live: Vec<usize> = (0..lanes.len())
         .filter(|n| unavailable[*n].is_none())
         .collect();
-    if live.is_empty() {
-        let first = unavailable.into_iter().flatten().next();
+    // The direct way alone would be an answer to another question.
+    let asked = live
+        .iter()
+        .any(|n| lanes[*n].wanted || lanes[*n].kind != LaneKind::Direct);
+    if !asked {
+        let others = unavailable.into_iter().flatten();
+        let first = others.min_by_key(|e| e.kind() == Kind::Unsupported);
         return Err(first.unwrap_or_else(|| Error::usage("there is nothing to measure")));
     }
     let turns = |mode: &Mode| match mode {

@@ -12,9 +12,11 @@ impl Interval {
     /// Of plain values.
     pub fn of_values(values: &[f64]) -> Option<Interval> {
         let (mean, half) = mean_and_half_width(values)?;
+        // None of what is measured here can be less than nothing, however much it scatters.
+        let least = values.iter().copied().fold(0.0, f64::min);
         Some(Interval {
             mean,
-            bounds: half.map(|half| (mean - half, mean + half)),
+            bounds: half.map(|half| ((mean - half).max(least), mean + half)),
         })
     }
 

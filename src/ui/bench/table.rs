@@ -36,13 +36,15 @@ pub fn text(report: &Report) -> String {
             figure(s.warm_up.as_secs_f64())
         ),
     };
+    let timed = s.modes.iter().any(|m| matches!(m, Mode::Ping | Mode::Open));
     let load = match s.rate {
-        Some(rate) => format!("open loop, {rate} per second"),
-        None => "closed loop".into(),
+        _ if !timed => String::new(),
+        Some(rate) => format!("; pings and opens in an open loop, {rate} per second"),
+        None => "; pings and opens in a closed loop".into(),
     };
     let _ = writeln!(
         out,
-        "{} interleaved rounds, {amount}, {} at a time, pings and opens in a {load}",
+        "{} interleaved rounds, {amount}, {} at a time{load}",
         s.rounds, s.streams
     );
     for mode in &s.modes {
@@ -328,8 +330,19 @@ fn holds(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
     rows
 }
 
-/// Columns as wide as their widest cell: the first to the left, figures to the right. A row may be shorter.
+/// Columns as wide as their widest cell: the first to the left, figures to the right. A row may be shorter, and a column
+/// with nothing below its head is left out.
 fn columns(rows: &[Vec<String>]) -> String {
+    let used = |n: &usize| {
+        let cells = rows.iter().skip(1).filter_map(|row| row.get(*n));
+        cells.into_iter().any(|cell| !cell.is_empty())
+    };
+    let rows = rows.iter().map(|row| {
+        let cells = row.iter().enumerate();
+        let cells = cells.filter(|(n, _)| *n == 0 || used(n));
+        cells.map(|(_, cell)| cell.clone()).collect()
+    });
+    let rows: Vec<Vec<String>> = rows.collect();
     let count = rows.iter().map(Vec::len).max().unwrap_or(0);
     let longest = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |n: usize| {
