@@ -2,16 +2,16 @@
 
 use crate::base::Result;
 use crate::base::pattern::{REACH, cycle, cycle_mismatch};
-use crate::bench::connection::{altered, broken, start};
+use crate::bench::connection::{altered, broken, start, timeout};
 use crate::bench::tally::{Clock, Tally};
 use crate::bench::{Far, Mode};
 use crate::builtin::bench::{ALTERED, Job};
-use crate::wire::BoxWire;
+use crate::wire::{BoxWire, Deadline};
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// Octets on their way at the same time: what comes through in [`AHEAD`] seconds, within these bounds. So there is
@@ -106,9 +106,18 @@ impl Pump {
         }
     }
 
-    /// Runs until the turn is over and everything that was sent has come through.
-    pub async fn run(mut self) -> Result<Pumped> {
-        poll_fn(|cx| self.poll(cx)).await?;
+    /// Runs until the turn is over and everything that was sent has come through; fails when nothing comes through for
+    /// so long as `limit`.
+    pub async fn run(mut self, limit: Duration) -> Result<Pumped> {
+        loop {
+            let before = self.through;
+            let pumping = poll_fn(|cx| self.poll(cx));
+            match Deadline::after(limit).run(pumping).await {
+                Ok(done) => break done?,
+                Err(_) if self.through == before => return Err(timeout(limit)),
+                Err(_) => {}
+            }
+        }
         Ok(Pumped {
             sent: match self.kind {
                 Kind::Download => self.granted,

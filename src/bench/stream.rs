@@ -45,7 +45,7 @@ pub async fn turn(
         Some(_) => Clock::of_octets(),
         None => Clock::of_time(settings.warm_up, settings.turn()),
     };
-    // With a number of octets there is no telling how long that takes; but it must go on.
+    // With a number of octets there is no telling how long that takes.
     let limit = match settings.octets {
         Some(_) => Deadline::after(Duration::ZERO),
         None => Deadline::after(settings.warm_up + settings.turn() + settings.limit),
@@ -53,7 +53,8 @@ pub async fn turn(
     let mut streams = JoinSet::new();
     for wire in wires {
         let pump = Pump::new(wire, (mode, settings.far), clock, block, settings.octets);
-        streams.spawn(async move { limit.run(pump.run()).await });
+        let stall = settings.limit;
+        streams.spawn(async move { limit.run(pump.run(stall)).await });
     }
     let mut done: Vec<Pumped> = Vec::new();
     while let Some(joined) = streams.join_next().await {

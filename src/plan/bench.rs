@@ -1,6 +1,6 @@
 //! What `bench` measures: settings, and the ways that are compared.
 
-use crate::base::{Builtin, Error, Host, Result, Scheme, Target};
+use crate::base::{Builtin, Error, Host, Proxy, Result, Scheme, Target};
 use crate::bench::{Far, Mode, Settings};
 use crate::carrier::{Carrier, Version};
 use crate::cli::bench::{Bench, ModeWord};
@@ -232,12 +232,12 @@ fn compared(args: &Bench, environment: &Environment, target: &Target) -> Result<
             no_proxy: false,
             ..args.proxy.clone()
         };
-        let route = RoutePlan::new(&options, environment, target)?;
-        if route.route == Route::Embedded {
-            return Err(Error::usage(
-                "--compare takes the URL of a proxy; embedded: is for -x",
-            ));
+        if url == "embedded:" {
+            let cause = "--compare takes the URL of a proxy; embedded: is for -x";
+            return Err(Error::usage(cause));
         }
+        Proxy::parse(url).map_err(|why| Error::usage(format!("--compare: {why}")))?;
+        let route = RoutePlan::new(&options, environment, target)?;
         let shown = match &route.route {
             Route::Proxies(proxies) => proxies.first().map(ToString::to_string),
             _ => None,

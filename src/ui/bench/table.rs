@@ -173,7 +173,7 @@ fn streams(mode: Mode, lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
 }
 
 fn pings(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
-    let others = ["p50", "p90", "p99", "p99.9", "max", "n", "p50 to max, log"];
+    let others = ["p50", "p90", "p99", "p99.9", "max", "n", "histogram (log)"];
     let mut rows = vec![head(Mode::Ping, &others)];
     for (lane, measured) in lanes {
         let Some(latency) = &measured.latency else {
