@@ -21,10 +21,12 @@ impl Memory {
     }
 }
 
-/// Processes whose use counts beside our own.
+/// Processes whose use counts beside our own, each with its descendants.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
     pub others: Vec<u32>,
+    /// The target, where that is another process of this machine.
+    pub target: Vec<u32>,
 }
 
 impl Meter {
@@ -38,10 +40,23 @@ impl Meter {
                 _ => cpu.load += used,
             }
         }
-        let others = self.others.iter().chain(commands);
-        let others = others.flat_map(|pid| family(*pid));
-        cpu.others = others.map(process_cpu).sum();
+        let target = families(&self.target);
+        cpu.target += target.iter().copied().map(process_cpu).sum::<Duration>();
+        let others = self.between(&target, commands);
+        cpu.others = others.into_iter().map(process_cpu).sum();
         cpu
+    }
+
+    /// All processes that are known, with the commands.
+    pub fn processes(&self, commands: &[u32]) -> Vec<u32> {
+        families(&[&self.others[..], &self.target, commands].concat())
+    }
+
+    /// Those that are neither target nor ourselves.
+    fn between(&self, target: &[u32], commands: &[u32]) -> Vec<u32> {
+        let mut all = families(&[&self.others, commands].concat());
+        all.retain(|pid| !target.contains(pid));
+        all
     }
 
     /// Resident memory of this process and of the others, those of one name together; nothing where the system
@@ -49,16 +64,16 @@ impl Meter {
     pub fn memory(&self, commands: &[u32]) -> Vec<(String, u64)> {
         let own = resident("self").map(|n| ("tuncat bench".to_owned(), n));
         let mut all: Vec<(String, u64)> = own.into_iter().collect();
-        for pid in self
-            .others
-            .iter()
-            .chain(commands)
-            .flat_map(|pid| family(*pid))
-        {
+        let target = families(&self.target);
+        let between = self.between(&target, commands);
+        let named = between.iter().map(|pid| (None, pid));
+        let target = target.iter().map(|pid| (Some("target"), pid));
+        for (called, pid) in named.chain(target) {
             let pid = pid.to_string();
-            let (name, Some(octets)) = (name(&pid), resident(&pid)) else {
+            let Some(octets) = resident(&pid) else {
                 continue;
             };
+            let name = called.map_or_else(|| name(&pid), str::to_owned);
             match all.iter_mut().find(|(known, _)| *known == name) {
                 Some((_, sum)) => *sum += octets,
                 None => all.push((name, octets)),
@@ -91,9 +106,14 @@ impl std::ops::Add for Cpu {
     }
 }
 
-/// A process and its descendants.
-fn family(pid: u32) -> Vec<u32> {
-    let mut all = vec![pid];
+/// Processes and their descendants, each once: a worker may listen on the port of the process that started it.
+fn families(roots: &[u32]) -> Vec<u32> {
+    let mut all = Vec::new();
+    for root in roots {
+        if !all.contains(root) {
+            all.push(*root);
+        }
+    }
     let mut next = 0;
     while let Some(pid) = all.get(next) {
         let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
@@ -191,6 +211,28 @@ mod tests {
                      1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n";
         assert_eq!(listening_inodes(table, 8080), ["4711"]);
         assert_eq!(listening_inodes(table, 8081), [""; 0]);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_child_counts_once_however_often_it_is_named() {
+        let mut child = std::process::Command::new("sleep")
+            .arg("60")
+            .spawn()
+            .unwrap();
+        let (own, pid) = (std::process::id(), child.id());
+        let all = families(&[pid, own, own]);
+        let times = |pid| all.iter().filter(|p| **p == pid).count();
+        assert_eq!((times(own), times(pid)), (1, 1), "{all:?}");
+        let meter = Meter {
+            others: vec![pid],
+            target: vec![pid],
+        };
+        let memory = meter.memory(&[]);
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let names: Vec<&str> = memory.iter().map(|(name, _)| name.as_str()).collect();
+        assert_eq!(names, ["tuncat bench", "target"]);
     }
 
     #[cfg(target_os = "linux")]

@@ -166,7 +166,7 @@ pub struct TcpRow {
 pub struct Cpu {
     /// The load generator with its side of the tunnels.
     pub load: Duration,
-    /// The target in this process.
+    /// The target, in this process or in another one of this machine.
     pub target: Duration,
     /// The embedded proxy.
     pub embedded: Duration,

@@ -107,10 +107,8 @@ pub async fn run(
         }
     }
     let elapsed = started.elapsed();
-    let ours: Vec<u32> = (meter.others.iter().copied())
-        .chain(lanes.iter().flat_map(|lane| lane.opener.processes()))
-        .collect();
-    environment.disturbances = census.disturbances(&ours);
+    let commands: Vec<u32> = lanes.iter().flat_map(|l| l.opener.processes()).collect();
+    environment.disturbances = census.disturbances(&meter.processes(&commands));
     let baseline: Vec<Vec<Option<f64>>> = match lanes.first() {
         Some(lane) if lane.kind == LaneKind::Direct => gathered[0]
             .iter()

@@ -41,7 +41,7 @@ pub fn run(args: &Bench) -> Result<()> {
         let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
         let measured = async {
             lanes(&plan, &target, &mut built).await?;
-            let meter = meter(args, &built);
+            let meter = meter(args, &target, &built);
             let mut progress = Progress::new();
             bench::run(&built.lanes, &plan.settings, &meter, &mut |step| {
                 progress.show(&step);
@@ -291,22 +291,29 @@ fn note_ports(proxies: &[Proxy], built: &mut Built) {
 }
 
 fn note_port(host: &Host, port: u16, built: &mut Built) {
-    let here = match host {
-        Host::Ip(ip) => ip.is_loopback(),
-        Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
-    };
-    if here {
+    if is_loopback(host) {
         built.here.push(port);
     }
 }
 
-/// Processes whose use counts: those that were named, and the proxies and endpoints of this machine.
-fn meter(args: &Bench, built: &Built) -> Meter {
+fn is_loopback(host: &Host) -> bool {
+    match host {
+        Host::Ip(ip) => ip.is_loopback(),
+        Host::Name(name) => name.eq_ignore_ascii_case("localhost"),
+    }
+}
+
+/// Processes whose use counts: those that were named, and the proxies, endpoints and target of this machine.
+fn meter(args: &Bench, target: &Target, built: &Built) -> Meter {
     let found = built.here.iter().flat_map(|port| listeners(*port));
     let mut others: Vec<u32> = args.watch.iter().copied().chain(found).collect();
     others.sort_unstable();
     others.dedup();
-    Meter { others }
+    let target = match target {
+        Target::Tcp { host, port } if is_loopback(host) => listeners(*port),
+        _ => Vec::new(),
+    };
+    Meter { others, target }
 }
 
 /// The embedded proxy in threads of its own, so that its time can be told from the load generator's.
