@@ -7,6 +7,7 @@ use crate::bench::tally::{Clock, Tally};
 use crate::bench::{Far, Mode};
 use crate::builtin::bench::{ALTERED, Job};
 use crate::wire::{BoxWire, Deadline};
+use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
@@ -19,6 +20,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 const LEAST_AHEAD: u64 = 256 * 1024;
 const MOST_AHEAD: u64 = 16 * 1024 * 1024;
 const AHEAD: f64 = 0.5;
+
+thread_local! {
+    /// What is read is looked at before anything else runs, so all streams of a thread share one.
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; REACH]);
+}
 
 /// What a stream did.
 pub struct Pumped {
@@ -47,7 +53,6 @@ pub struct Pump {
     granted: u64,
     /// Octets of a count that are still incomplete.
     count: Vec<u8>,
-    buffer: Vec<u8>,
     unflushed: bool,
 }
 
@@ -101,7 +106,6 @@ impl Pump {
             total,
             granted,
             count: Vec::new(),
-            buffer: vec![0; REACH],
             unflushed: false,
         }
     }
@@ -257,33 +261,36 @@ impl Pump {
 
     /// Ready if anything came.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let mut buffer = ReadBuf::new(&mut self.buffer);
+        BUFFER.with_borrow_mut(|buffer| self.poll_receive_into(cx, buffer))
+    }
+
+    fn poll_receive_into(&mut self, cx: &mut Context<'_>, buffer: &mut [u8]) -> Poll<Result<()>> {
+        let mut buffer = ReadBuf::new(buffer);
         match Pin::new(&mut self.wire).poll_read(cx, &mut buffer) {
             Poll::Pending => return Poll::Pending,
             Poll::Ready(Err(error)) => return Poll::Ready(Err(broken(&error))),
             Poll::Ready(Ok(())) => {}
         }
-        let length = buffer.filled().len();
-        if length == 0 {
+        let data = buffer.filled();
+        if data.is_empty() {
             let error = io::Error::new(io::ErrorKind::UnexpectedEof, "the far end closed it");
             return Poll::Ready(Err(broken(&error)));
         }
         let taken = match self.kind {
-            Kind::Upload => self.take_counts(length),
-            Kind::Download | Kind::RoundTrip => self.take_payload(length),
+            Kind::Upload => self.take_counts(data),
+            Kind::Download | Kind::RoundTrip => self.take_payload(data),
             // Whatever a far end says that should say nothing.
             Kind::Blind => Ok(()),
         };
         Poll::Ready(taken)
     }
 
-    fn take_payload(&mut self, length: usize) -> Result<()> {
-        let data = &self.buffer[..length];
+    fn take_payload(&mut self, data: &[u8]) -> Result<()> {
         let at = self.start + self.through;
         if let Some(wrong) = cycle_mismatch(at, data) {
             return Err(altered(wrong - self.start));
         }
-        self.through += length as u64;
+        self.through += data.len() as u64;
         let most = match self.kind {
             Kind::Download => self.granted,
             _ => self.sent,
@@ -296,8 +303,8 @@ impl Pump {
         Ok(())
     }
 
-    fn take_counts(&mut self, length: usize) -> Result<()> {
-        self.count.extend_from_slice(&self.buffer[..length]);
+    fn take_counts(&mut self, data: &[u8]) -> Result<()> {
+        self.count.extend_from_slice(data);
         let whole = self.count.len() - self.count.len() % 8;
         let counts = self.count[..whole].chunks_exact(8);
         let counts = counts.map(|octets| {
