@@ -3,7 +3,7 @@
 use crate::bench::meter;
 use std::collections::HashMap;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// Another process counts as a disturbance from this share of one core on.
 const DISTURBANCE: f64 = 0.05;
@@ -11,6 +11,8 @@ const DISTURBANCE: f64 = 0.05;
 /// The machine and the build.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
+    /// When the run began: seconds since 1970 (UTC).
+    pub began: u64,
     pub version: &'static str,
     /// `release`, or `debug`: then no figure counts.
     pub build: &'static str,
@@ -42,6 +44,9 @@ impl Environment {
         averages.truncate(averages.len().min(60));
         let mut load = averages.split(' ').map(|n| n.parse().unwrap_or(0.0));
         Environment {
+            began: SystemTime::now()
+                .duration_since(SystemTime::UNIX_EPOCH)
+                .map_or(0, |since| since.as_secs()),
             version: env!("CARGO_PKG_VERSION"),
             build: match cfg!(debug_assertions) {
                 true => "debug",

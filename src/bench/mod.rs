@@ -68,6 +68,8 @@ impl Far {
 #[derive(Clone, Debug)]
 pub struct Settings {
     pub modes: Vec<Mode>,
+    /// Its address or name, as a proxy is asked for it.
+    pub target: String,
     pub far: Far,
     /// Measured for each lane and mode, over all rounds.
     pub time: Duration,

@@ -8,6 +8,7 @@ use crate::carrier::Carrier;
 use hdrhistogram::Histogram;
 use std::collections::BTreeMap;
 use std::fmt;
+use std::net::SocketAddr;
 use std::time::Duration;
 
 /// What one measurement is about.
@@ -109,6 +110,32 @@ pub struct Measured {
     pub errors: BTreeMap<&'static str, (u64, String)>,
 }
 
+impl Measured {
+    /// Less was done than was offered: the times are those of a queue, and nobody may take them for the service's.
+    pub fn overloaded(&self) -> bool {
+        self.pace.as_ref().is_some_and(Pace::overloaded)
+    }
+
+    /// [`Measured::value`] and [`Measured::ratio`], unless they are times of a queue.
+    pub fn figures(&self) -> (Option<&Interval>, Option<&Interval>) {
+        match self.mode == Mode::Ping && self.overloaded() {
+            true => (None, None),
+            false => (self.value.as_ref(), self.ratio.as_ref()),
+        }
+    }
+
+    /// The latency of the service, if that is what was measured.
+    pub fn service_latency(&self) -> Option<&Latency> {
+        self.latency.as_ref().filter(|_| !self.overloaded())
+    }
+
+    /// Of all rounds.
+    pub fn cpu(&self) -> Cpu {
+        let used = self.rounds.iter().map(|round| round.cpu);
+        used.fold(Cpu::default(), |sum, cpu| sum + cpu)
+    }
+}
+
 /// What is known about the octets that went through.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verified {
@@ -138,6 +165,8 @@ pub struct Round {
     /// CPU time used meanwhile.
     pub cpu: Cpu,
     pub rows: Vec<Row>,
+    /// For streams: both ends of each one's connection to the first hop, where it has one for itself.
+    pub ends: Vec<Option<(SocketAddr, SocketAddr)>>,
 }
 
 /// An interval of a round, as iperf3 has them.
@@ -147,6 +176,8 @@ pub struct Row {
     pub start: f64,
     pub seconds: f64,
     pub octets: u64,
+    /// Of each stream. They are numbered by when they ended, so a number means another stream in another round.
+    pub by_stream: Vec<u64>,
     /// It belongs to the warm-up.
     pub omitted: bool,
     /// Of our connection to the first hop, where the tunnel has it for itself; summed, and the mean, over streams.

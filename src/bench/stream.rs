@@ -10,6 +10,7 @@ use crate::bench::tally::Clock;
 use crate::bench::{Lane, Mode, Settings};
 use crate::wire::socket::{TcpFacts, tcp_facts};
 use crate::wire::{BoxWire, Deadline, Wire};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
@@ -67,13 +68,14 @@ pub async fn turn(
         ..Round::default()
     };
     let mut rates = Some(0.0);
-    for stream in &done {
+    for (n, stream) in done.iter().enumerate() {
         let rate = stream.tally.rate();
         rates = rates.and_then(|sum| Some(sum + rate?));
         round.octets += stream.tally.measured();
         round.sent += stream.sent;
         round.received += stream.received;
-        stream.tally.add_to(&mut round.rows, offset);
+        stream.tally.add_to(&mut round.rows, n, offset);
+        round.ends.push(ends(&stream.wire));
     }
     round.value = rates;
     let measured = round.rows.iter().filter(|row| !row.omitted);
@@ -89,6 +91,11 @@ pub async fn turn(
 
 fn facts(wire: &BoxWire) -> Option<TcpFacts> {
     wire.tcp().and_then(tcp_facts)
+}
+
+fn ends(wire: &BoxWire) -> Option<(SocketAddr, SocketAddr)> {
+    let tcp = wire.tcp()?;
+    tcp.local_addr().ok().zip(tcp.peer_addr().ok())
 }
 
 /// What became of the connections to the first hop during the turn.

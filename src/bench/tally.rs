@@ -107,8 +107,8 @@ impl Tally {
         self.rows.iter().sum()
     }
 
-    /// Adds to the rows of other streams of the same turn; `offset` is where the turn begins.
-    pub fn add_to(&self, rows: &mut Vec<Row>, offset: f64) {
+    /// Adds stream `number`'s rows to those of other streams of the same turn; `offset` is where the turn begins.
+    pub fn add_to(&self, rows: &mut Vec<Row>, number: usize, offset: f64) {
         let warm_up = (self.clock.measured - self.clock.begin).as_secs_f64();
         let ends = match (self.clock.end, self.last) {
             (Some(end), _) => end,
@@ -130,12 +130,16 @@ impl Tally {
                     start: offset + start,
                     seconds,
                     octets: 0,
+                    by_stream: Vec::new(),
                     omitted,
                     tcp: None,
                 });
             }
             rows[n].seconds = rows[n].seconds.max(seconds);
             rows[n].octets += octets;
+            // A stream that took longer than those before it has rows of its own.
+            rows[n].by_stream.resize(number, 0);
+            rows[n].by_stream.push(octets);
         }
     }
 }
@@ -157,12 +161,14 @@ mod tests {
         assert_eq!(tally.rate(), Some(2000.0));
         assert_eq!(tally.measured(), 4000);
         let mut rows = Vec::new();
-        tally.add_to(&mut rows, 10.0);
+        tally.add_to(&mut rows, 0, 10.0);
+        tally.add_to(&mut rows, 2, 10.0);
         let shown: Vec<_> = rows.iter().map(|r| (r.octets, r.omitted)).collect();
         assert_eq!(
             shown,
-            [(1000, true), (2000, false), (2000, false), (0, false)]
+            [(2000, true), (4000, false), (4000, false), (0, false)]
         );
+        assert_eq!(rows[1].by_stream, [2000, 0, 2000]);
         assert_eq!(rows[1].start, 10.1);
         assert!((rows[3].seconds - 0.5).abs() < 1e-9);
     }

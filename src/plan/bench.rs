@@ -142,6 +142,7 @@ fn settings(args: &Bench, far: Far, warnings: &mut Vec<String>) -> Result<Settin
     }
     Ok(Settings {
         modes,
+        target: String::new(),
         far,
         time: args.time,
         rounds: args.rounds,
