@@ -170,6 +170,7 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             [CompletionResult]::new('--ipv6', '--ipv6', [CompletionResultType]::ParameterName, 'Use IPv6 only')
             [CompletionResult]::new('--cold', '--cold', [CompletionResultType]::ParameterName, 'Open every tunnel over a connection of its own, instead of in a shared HTTP/2 session')
             [CompletionResult]::new('--no-direct', '--no-direct', [CompletionResultType]::ParameterName, 'Do not measure the direct way')
+            [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'Print everything as one JSON object instead of the table')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')

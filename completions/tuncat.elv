@@ -163,6 +163,7 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand --ipv6 'Use IPv6 only'
             cand --cold 'Open every tunnel over a connection of its own, instead of in a shared HTTP/2 session'
             cand --no-direct 'Do not measure the direct way'
+            cand --json 'Print everything as one JSON object instead of the table'
             cand -v 'Tell on stderr what happens; twice for more'
             cand --verbose 'Tell on stderr what happens; twice for more'
             cand -h 'Print help (see more with ''--help'')'

@@ -126,6 +126,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 4 -l ipv4 -d 'Us
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 6 -l ipv6 -d 'Use IPv6 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cold -d 'Open every tunnel over a connection of its own, instead of in a shared HTTP/2 session'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-direct -d 'Do not measure the direct way'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l json -d 'Print everything as one JSON object instead of the table'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

@@ -131,6 +131,13 @@ pub struct Bench {
     #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["target", "proxy", "compare", "endpoint", "command"])]
     pub server: Option<SocketAddr>,
 
+    /// Print everything as one JSON object instead of the table
+    ///
+    /// It has the names of 'iperf3 -J' for one throughput, and lists all figures of every way; schema/bench.schema.json in the source
+    /// describes it.
+    #[arg(long, help_heading = "Output")]
+    pub json: bool,
+
     /// Tell on stderr what happens; twice for more
     #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]
     pub verbose: u8,

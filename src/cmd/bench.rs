@@ -8,11 +8,11 @@ use crate::bench::{self, Lane, LaneKind, Opener, Report};
 use crate::cli::Bench;
 use crate::cmd::serve::{ended_by, raise_descriptor_limit};
 use crate::cmd::signals::Signals;
-use crate::cmd::{embedded, finish, route, runtime};
+use crate::cmd::{embedded, finish, output, route, runtime};
 use crate::dial::{Dialer, Hop, Network};
 use crate::plan::bench::{BenchPlan, Compared, Other, Proxied};
 use crate::plan::{Environment, Route, RoutePlan};
-use crate::ui::bench::{progress::Progress, table};
+use crate::ui::bench::{json, progress::Progress, table};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -35,6 +35,7 @@ pub fn run(args: &Bench) -> Result<()> {
         Some(target) => (target.clone(), None),
         None => own_target().map(|(target, runtime)| (target, Some(runtime)))?,
     };
+    plan.settings.target = target.to_string();
     let load = runtime(Builder::new_current_thread())?;
     let mut built = Built::default();
     let result = load.block_on(async {
@@ -54,7 +55,7 @@ pub fn run(args: &Bench) -> Result<()> {
         }
     });
     let shown = result.and_then(|(report, failure)| {
-        show(&report)?;
+        show(args, &report)?;
         failure.map_or(Ok(()), Err)
     });
     finish(load);
@@ -64,9 +65,11 @@ pub fn run(args: &Bench) -> Result<()> {
     shown
 }
 
-fn show(report: &Report) -> Result<()> {
-    print!("{}", table::text(report));
-    Ok(())
+fn show(args: &Bench, report: &Report) -> Result<()> {
+    output::to_stdout(&match args.json {
+        true => format!("{:#}\n", json::object(report)),
+        false => table::text(report),
+    })
 }
 
 fn routes(plan: &mut BenchPlan) -> impl Iterator<Item = &mut RoutePlan> {

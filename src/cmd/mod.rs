@@ -6,6 +6,7 @@ mod connect;
 mod embedded;
 mod generate;
 mod listen;
+mod output;
 mod route;
 mod serve;
 mod signals;

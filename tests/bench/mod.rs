@@ -1,8 +1,10 @@
 //! `tuncat bench`: that its figures can be believed, and every way that it measures.
 
 mod honesty;
+mod json;
 mod link;
 mod relay;
+mod sample;
 mod usage;
 mod ways;
 

@@ -2,13 +2,11 @@
 
 use crate::bench::report::{LaneReport, Latency, Measured, Mode, Report, Verified};
 use crate::bench::statistics::Interval;
-use crate::ui::bench::units::{cpu_per_gib, figure, scaled, title, unit};
+use crate::ui::bench::units::{ENOUGH_FOR_P999, cpu_per_gib, figure, scaled, title, unit};
 use console::{Alignment, measure_text_width, pad_str, style};
 use hdrhistogram::Histogram;
 use std::fmt::Write;
 
-/// Fewer samples say nothing about one in a thousand.
-const ENOUGH_FOR_P999: u64 = 10_000;
 /// Characters of a histogram.
 const BARS: usize = 24;
 

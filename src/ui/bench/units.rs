@@ -2,6 +2,9 @@
 
 use crate::bench::report::{Mode, Round};
 
+/// Fewer samples say nothing about one in a thousand.
+pub const ENOUGH_FOR_P999: u64 = 10_000;
+
 /// A value of a mode in the unit of [`unit`].
 pub fn scaled(mode: Mode, value: f64) -> f64 {
     match mode {
