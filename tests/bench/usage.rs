@@ -44,7 +44,7 @@ fn wrong_use_is_told() {
     ] {
         let output = bench(args).run().expect_code(2);
         assert!(
-            output.stderr.contains(args[0]),
+            output.stderr.contains(&format!("'{}' for '", args[1])),
             "{args:?}: {}",
             output.stderr
         );

@@ -2,7 +2,7 @@
 
 use super::{Server, bench, measured, number, report};
 use crate::support::peers::Squid;
-use crate::support::proc::tool;
+use crate::support::proc::find;
 use crate::support::{Listen, Serve, Target};
 use serde_json::Value;
 
@@ -146,10 +146,7 @@ fn peers_are_measured_beside() {
     let listen = Listen::start(&["-x", &serve.url], &[&format!("0:{}", server.address)]);
     let compare = format!("squid={}", squid.url);
     let endpoint = format!("listen=127.0.0.1:{}", listen.ports[0]);
-    let ncat = tool("ncat", "ncat")
-        .get_program()
-        .to_string_lossy()
-        .into_owned();
+    let ncat = find("ncat", "ncat").display().to_string();
     let command = format!(
         "ncat={ncat} --proxy 127.0.0.1:{} --proxy-type http {{host}} {{port}}",
         serve.port
