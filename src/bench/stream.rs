@@ -1,6 +1,6 @@
 //! A lane's turn of streams: octets per second one way, or to an echo and back.
 
-use crate::base::{Error, Result};
+use crate::base::{Blame, Error, Kind, Result, Stage};
 use crate::bench::connection::{close, of_lane, timeout};
 use crate::bench::lane::Opened;
 use crate::bench::meter::{Meter, since};
@@ -76,6 +76,15 @@ pub async fn turn(
         round.received += stream.received;
         stream.tally.add_to(&mut round.rows, n, offset);
         round.ends.push(ends(&stream.wire));
+    }
+    if rates.is_none() {
+        let seconds = settings.turn().as_secs_f64();
+        let cause = format!("too little came through in {seconds} s for a figure");
+        let error = Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause);
+        return Err(of_lane(
+            lane,
+            error.hint("give it more --time, or fewer --rounds"),
+        ));
     }
     round.value = rates;
     let measured = round.rows.iter().filter(|row| !row.omitted);
