@@ -161,6 +161,7 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             [CompletionResult]::new('--command', '--command', [CompletionResultType]::ParameterName, 'A command whose stdin and stdout are a tunnel to the target; repeatable')
             [CompletionResult]::new('--watch', '--watch', [CompletionResultType]::ParameterName, 'A process whose CPU time and memory count, too; repeatable')
             [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'Be a target for others to measure with, and nothing else')
+            [CompletionResult]::new('--html', '--html', [CompletionResultType]::ParameterName, 'Write a page with charts to FILE, too')
             [CompletionResult]::new('--no-proxy', '--no-proxy', [CompletionResultType]::ParameterName, 'Use no proxy, whatever the environment says')
             [CompletionResult]::new('-k', '-k', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')
             [CompletionResult]::new('--insecure', '--insecure', [CompletionResultType]::ParameterName, 'Trust any certificate of an https proxy')

@@ -52,7 +52,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --verbose --help"
+            opts="-x -U -H -k -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -196,6 +196,21 @@ _tuncat() {
                     ;;
                 --server)
                     COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --html)
+                    local oldifs
+                    if [ -n "${IFS+x}" ]; then
+                        oldifs="$IFS"
+                    fi
+                    IFS=$'\n'
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    if [ -n "${oldifs+x}" ]; then
+                        IFS="$oldifs"
+                    fi
+                    if [[ "${BASH_VERSINFO[0]}" -ge 4 ]]; then
+                        compopt -o filenames
+                    fi
                     return 0
                     ;;
                 *)

@@ -154,6 +154,7 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand --command 'A command whose stdin and stdout are a tunnel to the target; repeatable'
             cand --watch 'A process whose CPU time and memory count, too; repeatable'
             cand --server 'Be a target for others to measure with, and nothing else'
+            cand --html 'Write a page with charts to FILE, too'
             cand --no-proxy 'Use no proxy, whatever the environment says'
             cand -k 'Trust any certificate of an https proxy'
             cand --insecure 'Trust any certificate of an https proxy'

@@ -120,6 +120,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l endpoint -d 'A r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l command -d 'A command whose stdin and stdout are a tunnel to the target; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l watch -d 'A process whose CPU time and memory count, too; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l server -d 'Be a target for others to measure with, and nothing else' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l html -d 'Write a page with charts to FILE, too' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-proxy -d 'Use no proxy, whatever the environment says'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 4 -l ipv4 -d 'Use IPv4 only'

@@ -3,8 +3,9 @@
 use crate::bench::Far;
 use crate::cli::ProxyOptions;
 use crate::cli::common::parse_duration;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args, ValueEnum, ValueHint};
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Measure tunnels: throughput, round trips, set-up, idle cost
@@ -137,6 +138,12 @@ pub struct Bench {
     /// describes it.
     #[arg(long, help_heading = "Output")]
     pub json: bool,
+
+    /// Write a page with charts to FILE, too
+    ///
+    /// It needs no network, no script and no other file, follows the system's light or dark, and holds the JSON.
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath, help_heading = "Output")]
+    pub html: Option<PathBuf>,
 
     /// Tell on stderr what happens; twice for more
     #[arg(short, long, action = ArgAction::Count, help_heading = "Output")]

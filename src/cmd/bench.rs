@@ -12,7 +12,7 @@ use crate::cmd::{embedded, finish, output, route, runtime};
 use crate::dial::{Dialer, Hop, Network};
 use crate::plan::bench::{BenchPlan, Compared, Other, Proxied};
 use crate::plan::{Environment, Route, RoutePlan};
-use crate::ui::bench::{json, progress::Progress, table};
+use crate::ui::bench::{html, json, progress::Progress, table};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -26,6 +26,10 @@ pub fn run(args: &Bench) -> Result<()> {
     if let Some(address) = args.server {
         return be_target(address);
     }
+    let page = args.html.as_deref();
+    let page = page
+        .map(|path| output::Later::open("--html", path))
+        .transpose()?;
     let mut plan = BenchPlan::new(args, &Environment::of_process())?;
     for route in routes(&mut plan) {
         route::prepare(route)?;
@@ -55,6 +59,9 @@ pub fn run(args: &Bench) -> Result<()> {
         }
     });
     let shown = result.and_then(|(report, failure)| {
+        if let Some(page) = page {
+            page.write(&html::page(&report))?;
+        }
         show(args, &report)?;
         failure.map_or(Ok(()), Err)
     });

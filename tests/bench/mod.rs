@@ -1,6 +1,7 @@
 //! `tuncat bench`: that its figures can be believed, and every way that it measures.
 
 mod honesty;
+mod html;
 mod json;
 mod link;
 mod relay;
