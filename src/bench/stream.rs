@@ -6,7 +6,7 @@ use crate::bench::lane::Opened;
 use crate::bench::meter::{Meter, since};
 use crate::bench::pump::{Pump, Pumped};
 use crate::bench::report::{Round, TcpRow};
-use crate::bench::tally::Clock;
+use crate::bench::tally::{Clock, Tally};
 use crate::bench::{Lane, Mode, Settings};
 use crate::wire::socket::{TcpFacts, tcp_facts};
 use crate::wire::{BoxWire, Deadline, Wire};
@@ -67,26 +67,17 @@ pub async fn turn(
         cpu: since(before, meter.cpu(&lane.opener.processes())),
         ..Round::default()
     };
-    let mut rates = Some(0.0);
     for (n, stream) in done.iter().enumerate() {
-        let rate = stream.tally.rate();
-        rates = rates.and_then(|sum| Some(sum + rate?));
         round.octets += stream.tally.measured();
         round.sent += stream.sent;
         round.received += stream.received;
         stream.tally.add_to(&mut round.rows, n, offset);
         round.ends.push(ends(&stream.wire));
     }
-    if rates.is_none() {
-        let seconds = settings.turn().as_secs_f64();
-        let cause = format!("too little came through in {seconds} s for a figure");
-        let error = Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause);
-        return Err(of_lane(
-            lane,
-            error.hint("give it more --time, or fewer --rounds"),
-        ));
+    round.value = Tally::rate(done.iter().map(|stream| &stream.tally));
+    if round.value.is_none() {
+        return Err(of_lane(lane, nothing(settings)));
     }
-    round.value = rates;
     let measured = round.rows.iter().filter(|row| !row.omitted);
     round.seconds = measured.map(|row| row.seconds).sum();
     if let Some(row) = round.rows.last_mut() {
@@ -96,6 +87,13 @@ pub async fn turn(
         tokio::spawn(close(stream.wire));
     }
     Ok(round)
+}
+
+fn nothing(settings: &Settings) -> Error {
+    let turn = settings.turn().as_secs_f64();
+    let cause = format!("nothing came through in the {turn} s that were measured");
+    Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause)
+        .hint("a longer --time may show how slow it is")
 }
 
 fn facts(wire: &BoxWire) -> Option<TcpFacts> {

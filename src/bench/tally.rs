@@ -94,12 +94,22 @@ impl Tally {
         self.rows[row] += more;
     }
 
-    /// Octets per second between the first and the last moment at which the total was known: so it is exact
-    /// however seldom that was.
-    pub fn rate(&self) -> Option<f64> {
-        let ((from, before), (to, after)) = (self.first?, self.last?);
+    /// Octets per second of all streams together, between the first and the last moment at which any total was known:
+    /// so it is exact however seldom that was. A sum of each stream's own rate would be too high where they take turns,
+    /// as each would count only its own time.
+    pub fn rate<'a>(streams: impl IntoIterator<Item = &'a Tally>) -> Option<f64> {
+        let seen = streams.into_iter().filter_map(|tally| {
+            let first = tally.first?;
+            Some((first, tally.last.unwrap_or(first), tally.measured()))
+        });
+        let seen: Vec<_> = seen.collect();
+        let ((from, before), (_, after), measured) = *seen.iter().min_by_key(|s| s.0.0)?;
+        let to = seen.iter().map(|s| s.1.0).max()?;
+        // What the first moment told came before it.
+        let earlier = measured - (after - before);
+        let octets = seen.iter().map(|s| s.2).sum::<u64>() - earlier;
         let seconds = to.duration_since(from).as_secs_f64();
-        (seconds > 0.0).then(|| (after - before) as f64 / seconds)
+        (seconds > 0.0).then(|| octets as f64 / seconds)
     }
 
     /// Octets that came through while it counted.
@@ -149,6 +159,24 @@ mod tests {
     use super::*;
 
     #[test]
+    fn streams_that_take_turns_are_no_faster_than_their_way() {
+        let clock = Clock::of_time(Duration::ZERO, Duration::from_secs(2));
+        let at = |ms: u64| clock.begin + Duration::from_millis(ms);
+        let mut streams = [(); 3].map(|()| Tally::new(clock));
+        for n in 1..=100 {
+            streams[0].count(n * 1000, at(n * 10));
+            streams[1].count(n * 1000, at(1000 + n * 10));
+        }
+        // The first count, of 1000, tells of the time before it. One stream was left out.
+        let rate = Tally::rate(&streams).unwrap();
+        assert!((rate - 199_000.0 / 1.99).abs() < 1e-6, "{rate}");
+        streams[2].count(500, at(1500));
+        let rate = Tally::rate(&streams).unwrap();
+        assert!((rate - 199_500.0 / 1.99).abs() < 1e-6, "{rate}");
+        assert_eq!(Tally::rate(&streams[2..]), None);
+    }
+
+    #[test]
     fn a_rate_counts_from_count_to_count() {
         let clock = Clock::of_time(Duration::from_millis(100), Duration::from_millis(2500));
         let at = |ms: u64| clock.begin + Duration::from_millis(ms);
@@ -158,7 +186,7 @@ mod tests {
         tally.count(5000, at(1600));
         // After the end: part of the total only.
         tally.count(9000, at(2700));
-        assert_eq!(tally.rate(), Some(2000.0));
+        assert_eq!(Tally::rate([&tally]), Some(2000.0));
         assert_eq!(tally.measured(), 4000);
         let mut rows = Vec::new();
         tally.add_to(&mut rows, 0, 10.0);
