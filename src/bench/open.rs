@@ -67,23 +67,26 @@ async fn worker(
 ) -> Result<()> {
     let over = Deadline::after(settings.warm_up + settings.turn() + settings.limit);
     while let Some(due) = schedule.next().await? {
-        let counts = schedule.counts(&due);
         if over.is_over() {
             samples.lock().miss();
             continue;
         }
-        match open(lane, settings).await {
+        let opened = open(lane, settings).await;
+        let counts = schedule.counts(&due);
+        match opened {
             Ok((wire, setup, first_byte)) => {
                 if counts {
                     let mut samples = samples.lock();
                     samples.record(&due);
                     samples.record_phases(&setup, first_byte);
                 }
-                let permit = closing.clone().acquire_owned().await;
-                tokio::spawn(async move {
-                    close(wire).await;
-                    drop(permit);
-                });
+                // Behind many that do not close, one more is cut off: waiting for them would count.
+                if let Ok(permit) = closing.clone().try_acquire_owned() {
+                    tokio::spawn(async move {
+                        close(wire).await;
+                        drop(permit);
+                    });
+                }
             }
             Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
             Err(error) if counts => {

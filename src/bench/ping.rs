@@ -65,7 +65,6 @@ async fn worker(
     // What cannot be made good in this time is not done at all.
     let over = Deadline::after(settings.warm_up + settings.turn() + settings.limit);
     while let Some(due) = schedule.next().await? {
-        let counts = schedule.counts(&due);
         if over.is_over() {
             samples.lock().miss();
             continue;
@@ -74,6 +73,7 @@ async fn worker(
             Some(echo) => echo.ping(settings.message, settings.limit).await,
             None => reopen(lane, settings, &mut echo).await,
         };
+        let counts = schedule.counts(&due);
         match result {
             Ok(()) if counts => samples.lock().record(&due),
             Ok(()) => {}

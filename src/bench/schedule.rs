@@ -70,8 +70,10 @@ impl Schedule {
         }))
     }
 
-    /// It is intended for when we measure.
+    /// What was begun as `due` says, and ends now, belongs to what is measured: it is intended for then. Without a rate
+    /// so does what was begun before and took all of the time.
     pub fn counts(&self, due: &Due) -> bool {
-        due.intended.unwrap_or(due.actual) >= self.clock.measured
+        let swallowed = self.period.is_none() && self.clock.is_over(Instant::now());
+        swallowed || due.intended.unwrap_or(due.actual) >= self.clock.measured
     }
 }

@@ -321,3 +321,32 @@ fn normal(seed: u64) -> impl Iterator<Item = f64> + Send {
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     })
 }
+
+/// Some proxies keep the end of our side to themselves, so tunnels through them close slowly. They open no slower for
+/// that: only 64 closes are waited for, each up to a second.
+#[test]
+fn what_does_not_close_opens_no_slower() {
+    let kept = Mutex::new(Vec::new());
+    let deaf = Target::start(move |mut stream, _| {
+        let mut octet = [0];
+        stream.read_exact(&mut octet)?;
+        stream.write_all(&octet)?;
+        kept.lock().expect("streams").push(stream);
+        Ok(())
+    });
+    let address = format!("127.0.0.1:{}", deaf.port);
+    let report = report(&[
+        "--no-proxy",
+        "--target-is",
+        "echo",
+        &address,
+        "-m",
+        "open",
+        "-t",
+        "0.5",
+        "--rounds",
+        "1",
+    ]);
+    let open = measured(&report, "direct", "open");
+    assert!(number(&open["rounds"][0]["samples"]) > 200.0, "{open:#}");
+}
