@@ -15,6 +15,12 @@ use tokio::task::JoinSet;
 const AT_ONCE: usize = 16;
 /// Where each tunnel is a process of its own.
 const COSTLY: usize = 50;
+/// Processes that carried the tunnels of the turn before give memory back for a while, or end: until nothing has
+/// changed for so long, but no longer than that.
+const QUIET: Duration = Duration::from_millis(300);
+const SETTLE: Duration = Duration::from_secs(5);
+/// Between two looks.
+const LOOK: Duration = Duration::from_millis(50);
 
 /// The one turn: its round, and what was held.
 pub async fn turn(
@@ -29,7 +35,7 @@ pub async fn turn(
     };
     // What earlier turns left must not pass for room that these tunnels do not need.
     give_back();
-    let memory_before = meter.memory(&[]);
+    let memory_before = settled(meter).await;
     let cpu_before = meter.cpu(&[]);
     let mut echoes = open_all(lane, settings, wanted, samples).await?;
     let opened = echoes.len() as u64;
@@ -64,6 +70,19 @@ pub async fn turn(
         ..Round::default()
     };
     Ok((round, held))
+}
+
+async fn settled(meter: &Meter) -> Vec<(String, u64)> {
+    let begin = Instant::now();
+    let (mut last, mut since) = (meter.memory(&[]), begin);
+    while since.elapsed() < QUIET && begin.elapsed() < SETTLE {
+        tokio::time::sleep(LOOK).await;
+        let now = meter.memory(&[]);
+        if now != last {
+            (last, since) = (now, Instant::now());
+        }
+    }
+    last
 }
 
 async fn open_all(
