@@ -12,8 +12,6 @@ pub struct Schedule {
     period: Option<Duration>,
     next: Instant,
     alarm: Alarm,
-    /// There was one that counts.
-    given: bool,
 }
 
 /// Something is to begin.
@@ -35,7 +33,6 @@ impl Schedule {
             next: clock.begin + spacing.unwrap_or_default().saturating_mul(nth),
             period: spacing.map(|s| s.saturating_mul(all)),
             clock,
-            given: false,
             alarm: Alarm::new().map_err(|e| Error::internal(format!("no timer: {e}")))?,
         })
     }
@@ -44,10 +41,7 @@ impl Schedule {
     pub async fn next(&mut self) -> Result<Option<Due>> {
         let now = Instant::now();
         let Some(period) = self.period else {
-            // However slow it is, a turn has one that counts.
-            let enough = self.given && self.clock.is_over(now);
-            self.given |= now >= self.clock.measured;
-            return Ok((!enough).then_some(Due {
+            return Ok((!self.clock.is_over(now)).then_some(Due {
                 intended: None,
                 actual: now,
                 waited: false,
