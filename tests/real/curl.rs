@@ -2,12 +2,10 @@
 
 mod post;
 
+use crate::support::peers::Authority;
 use crate::support::proc::tool;
 use crate::support::{ClosedPort, Run, Serve, Target, connect};
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 use std::fs;
-use std::path::{Path, PathBuf};
-use tempfile::TempDir;
 
 const BODY: &str = "the origin answers\n";
 
@@ -76,11 +74,11 @@ fn agrees_with_the_pin_of_a_self_signed_proxy() {
 
 #[test]
 fn fetches_through_a_proxy_with_a_certificate_from_a_private_authority() {
-    let authority = Authority::new();
-    let (certificate, key) = authority.issue("127.0.0.1");
-    let serve = Serve::with(&["--cert", text(&certificate), "--key", text(&key)]);
+    let authority = Authority::named("tuncat test root");
+    let certificate = authority.issue("127.0.0.1");
+    let serve = Serve::with(&["--cert", &certificate.cert(), "--key", &certificate.key()]);
     let origin = Target::http(BODY);
-    let root = text(&authority.root);
+    let root = &authority.root();
     let output = curl(&["-x", &serve.url, "--proxy-cacert", root], &origin)
         .run()
         .expect_clean();
@@ -127,7 +125,7 @@ fn logs_in_with_any_user_of_a_file() {
     let folder = tempfile::tempdir().expect("temporary folder");
     let users = folder.path().join("users");
     fs::write(&users, "first:one\nsecond:two\n").expect("write users");
-    let serve = Serve::with(&["--auth-file", text(&users)]);
+    let serve = Serve::with(&["--auth-file", &users.display().to_string()]);
     let origin = Target::http(BODY);
     let login = |user: &str| curl(&["-x", &serve.url, "--proxy-user", user], &origin).run();
     login("first:one").expect_clean();
@@ -172,46 +170,4 @@ fn is_told_why_there_is_no_tunnel() {
         "{}",
         output.stderr
     );
-}
-
-/// A certificate authority in a temporary folder.
-struct Authority {
-    folder: TempDir,
-    root: PathBuf,
-    issuer: CertifiedIssuer<'static, KeyPair>,
-}
-
-impl Authority {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().expect("temporary folder");
-        let mut params = CertificateParams::new(Vec::new()).expect("parameters");
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        params
-            .distinguished_name
-            .push(rcgen::DnType::CommonName, "tuncat test root");
-        let key = KeyPair::generate().expect("a key");
-        let issuer = CertifiedIssuer::self_signed(params, key).expect("a root certificate");
-        let root = folder.path().join("root.pem");
-        fs::write(&root, issuer.pem()).expect("write a certificate");
-        Self {
-            folder,
-            root,
-            issuer,
-        }
-    }
-
-    /// A certificate for `name` and its key, as files.
-    fn issue(&self, name: &str) -> (PathBuf, PathBuf) {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
-        let key = KeyPair::generate().expect("a key");
-        let certificate = params.signed_by(&key, &self.issuer).expect("a certificate");
-        let files = ["cert.pem", "key.pem"].map(|file| self.folder.path().join(file));
-        fs::write(&files[0], certificate.pem()).expect("write a certificate");
-        fs::write(&files[1], key.serialize_pem()).expect("write a key");
-        files.into()
-    }
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().expect("a path that is text")
 }

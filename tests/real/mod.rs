@@ -20,6 +20,7 @@ mod env;
 mod envoy;
 mod half_close;
 mod intermediaries;
+mod mitmproxy;
 mod nc;
 mod nghttpx;
 mod node;

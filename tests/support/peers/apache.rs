@@ -20,12 +20,17 @@ pub struct Apache {
 impl Apache {
     /// Tunnels to one port, for everybody.
     pub fn allowing(port: u16) -> Self {
-        Self::with(port, |_| "Require all granted\n".to_owned())
+        Self::allowing_ports(&port.to_string())
+    }
+
+    /// Tunnels to the ports of `AllowCONNECT`, for everybody.
+    pub fn allowing_ports(ports: &str) -> Self {
+        Self::with(ports, |_| "Require all granted\n".to_owned())
     }
 
     /// Tunnels to one port for those who have the login (Basic).
     pub fn with_login(port: u16, login: Login) -> Self {
-        Self::with(port, |folder| {
+        Self::with(&port.to_string(), |folder| {
             let passwords = folder.join("passwords");
             fs::write(&passwords, password_line(login)).expect("write passwords");
             format!(
@@ -38,7 +43,7 @@ impl Apache {
         })
     }
 
-    fn with(allowed: u16, rules: impl FnOnce(&Path) -> String) -> Self {
+    fn with(allowed: &str, rules: impl FnOnce(&Path) -> String) -> Self {
         let folder = folder();
         let path = folder.path();
         let rules = rules(path);
@@ -67,7 +72,7 @@ impl Apache {
     }
 }
 
-fn configuration(folder: &Path, port: u16, allowed: u16, rules: &str) -> String {
+fn configuration(folder: &Path, port: u16, allowed: &str, rules: &str) -> String {
     let place = folder.display();
     let mut text = String::new();
     for module in [

@@ -98,8 +98,10 @@ fn configuration(folder: &Path, port: u16, rules: &str) -> String {
          pinger_enable off\n\
          shutdown_lifetime 0 seconds\n"
     );
-    // Nothing answers there, so names that are not in the hosts file fail, and fast, without leaving this machine.
-    text.push_str("dns_nameservers 127.0.0.1\ndns_timeout 1 second\n");
+    // Nothing answers there, so names that are not in the hosts file fail, and fast, without leaving this machine. Both
+    // times are checked only when the shorter one is over.
+    text.push_str("dns_nameservers 127.0.0.1\n");
+    text.push_str("dns_timeout 100 milliseconds\ndns_retransmit_interval 50 milliseconds\n");
     text.write_str(rules).expect("write to a string");
     text
 }
