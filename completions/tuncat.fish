@@ -30,6 +30,7 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "connect" -d 'Carry st
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "listen" -d 'Carry connections to local ports through tunnels'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a small terminating proxy'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "bench" -d 'Measure tunnels: throughput, round trips, set-up, idle cost'
+complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "doctor" -d 'Tell what a proxy permits, and why something fails'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
@@ -130,4 +131,26 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-direct -d 'Do
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l json -d 'Print everything as one JSON object instead of the table'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l idle -d 'Leave tunnels alone for up to this time, and see whether they are cut' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l oracle -d 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind \'tuncat serve\', or HOST:PORT' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s w -l connect-timeout -d 'Seconds for each probe; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls -d 'Look at TARGET\'s certificate, whatever its port; without this on port 443 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l eof -d 'See what becomes of ends and resets, in four tunnels for each way that opens'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l direct -d 'Go to TARGET without the proxy too, and compare certificates'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s k -l insecure -d 'Trust any certificate of an https proxy'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s 4 -l ipv4 -d 'Use IPv4 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l json -d 'The report as one JSON object on stdout'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand generate" -s h -l help -d 'Print help (see more with \'--help\')'

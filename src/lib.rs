@@ -6,7 +6,7 @@
 //! |---|---|
 //! | 7 | [`cmd`]: one file per command, glue only |
 //! | 6 | [`plan`]: flags and environment to configuration; [`ui`]: what people and scripts read |
-//! | 5 | [`cli`]: what was typed |
+//! | 5 | [`cli`]: what was typed; [`doctor`]: what a proxy permits |
 //! | 4 | [`dial`]: hops to a tunnel; [`accept`]: listeners, limits, drain; [`bench`]: the load loop and its statistics |
 //! | 3 | [`carrier`]: how a hop carries bytes; [`relay`]: two-way copy; [`builtin`]: targets in the process |
 //! | 2 | [`http`], [`auth`], [`tls`], [`policy`]: rules without I/O |
@@ -22,6 +22,7 @@ pub mod carrier;
 pub mod cli;
 pub mod cmd;
 pub mod dial;
+pub mod doctor;
 pub mod http;
 pub mod plan;
 pub mod policy;

@@ -179,6 +179,31 @@ pub struct Answer {
     pub token: Option<String>,
     /// An excerpt of the body, escaped.
     pub body: Option<String>,
+    /// `Proxy-Authenticate` and `WWW-Authenticate`, escaped.
+    pub challenges: Vec<String>,
+    pub signature: Signature,
+}
+
+/// How whoever answered names itself; escaped.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signature {
+    /// `Server` (RFC 9110 §10.2.4).
+    pub server: Option<String>,
+    /// `Via` (RFC 9110 §7.6.3).
+    pub via: Option<String>,
+    /// `Proxy-Agent`, which no RFC has and many proxies send with a 200.
+    pub agent: Option<String>,
+    /// `Proxy-Status` (RFC 9209), whole.
+    pub proxy_status: Option<String>,
+}
+
+/// What something on the way keeps back instead of passing it on as it comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The content of a request.
+    Request,
+    /// The content of an answer.
+    Answer,
 }
 
 /// A failure. Cheap to move: one pointer.
@@ -195,6 +220,7 @@ struct Inner {
     peer: Option<SocketAddr>,
     answer: Option<Answer>,
     hint: Option<String>,
+    held: Option<Held>,
     quiet: bool,
 }
 
@@ -211,6 +237,7 @@ impl Error {
             peer: None,
             answer: None,
             hint: None,
+            held: None,
             quiet: false,
         }))
     }
@@ -257,6 +284,12 @@ impl Error {
         self
     }
 
+    /// It failed because something keeps this back.
+    pub fn held(mut self, held: Held) -> Self {
+        self.0.held = Some(held);
+        self
+    }
+
     /// No line on stderr: the user ended it, or nobody reads any more.
     pub fn quiet(mut self) -> Self {
         self.0.quiet = true;
@@ -277,6 +310,19 @@ impl Error {
 
     pub fn answered(&self) -> Option<&Answer> {
         self.0.answer.as_ref()
+    }
+
+    pub fn is_held(&self) -> Option<Held> {
+        self.0.held
+    }
+
+    /// The cause alone, without place and hint.
+    pub fn cause(&self) -> &str {
+        &self.0.cause
+    }
+
+    pub fn hinted(&self) -> Option<&str> {
+        self.0.hint.as_deref()
     }
 
     pub fn is_quiet(&self) -> bool {
@@ -356,6 +402,7 @@ mod tests {
                 status: 403,
                 token: Some("http_request_denied".into()),
                 body: Some("no".into()),
+                ..Answer::default()
             })
             .hint("ask for port 22");
         assert_eq!(

@@ -11,7 +11,7 @@ pub mod secret;
 pub mod setup;
 pub mod target;
 
-pub use error::{Blame, Error, Kind, Result, Stage};
+pub use error::{Blame, Error, Kind, Result, Signature, Stage};
 pub use host::Host;
 pub use proxy::{Proxy, Scheme};
 pub use secret::{Credentials, Secret};

@@ -5,8 +5,9 @@ mod greeting;
 pub mod h1;
 pub mod h2;
 pub mod refused;
+mod signature;
 
-use crate::base::Target;
+use crate::base::{Signature, Target};
 use crate::http::Refusal;
 use crate::wire::BoxWire;
 use std::fmt;
@@ -115,6 +116,7 @@ pub struct Opened {
     pub half_close: HalfClose,
     /// The answer's status.
     pub status: u16,
+    pub signature: Signature,
 }
 
 /// Where a terminator gets its connections to targets from.

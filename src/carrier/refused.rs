@@ -1,8 +1,9 @@
 //! What the user is told about an answer that opens no tunnel.
 
-use crate::base::error::Answer;
+use crate::base::error::{Answer, Held};
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
+use crate::carrier::signature;
 use crate::http::excerpt::excerpt;
 use crate::http::head::ResponseHead;
 use crate::http::{Fields, TunnelRequest, proxy_status, status};
@@ -40,7 +41,7 @@ pub const GREETING_PATIENCE: Duration = Duration::from_secs(3);
 pub fn request_buffered() -> Error {
     let cause = "POST was answered only when its content had ended: something on the way holds the \
                  request back until it is whole (or the target takes that long)";
-    unsupported(cause.into()).hint(BUFFERED)
+    unsupported(cause.into()).held(Held::Request).hint(BUFFERED)
 }
 
 /// Nor after that.
@@ -53,7 +54,7 @@ pub fn no_answer() -> Error {
 pub fn answer_buffered() -> Error {
     let cause = "the answer's head came and its content did not: something on the way holds the \
                  answer back";
-    unsupported(cause.into()).hint(BUFFERED)
+    unsupported(cause.into()).held(Held::Answer).hint(BUFFERED)
 }
 
 /// The tunnel broke before its greeting.
@@ -71,11 +72,7 @@ pub fn wrong_greeting() -> Error {
 pub fn not_a_tunnel(head: &Head, why: &str, body: &[u8]) -> Error {
     let status = head.status;
     unsupported(format!("POST was answered with {status}, but {why}"))
-        .answer(Answer {
-            status,
-            token: None,
-            body: excerpt(body, head.is_html()),
-        })
+        .answer(head.answer(None, body))
         .hint(NO_TERMINATOR)
 }
 
@@ -106,6 +103,18 @@ impl Head {
         let kind = self.fields.text("content-type");
         kind.is_some_and(|kind| kind.to_ascii_lowercase().contains("html"))
     }
+
+    fn answer(&self, token: Option<String>, body: &[u8]) -> Answer {
+        let mut challenges = signature::all(&self.fields, "proxy-authenticate");
+        challenges.extend(signature::all(&self.fields, "www-authenticate"));
+        Answer {
+            status: self.status,
+            token,
+            body: excerpt(body, self.is_html()),
+            challenges,
+            signature: signature::of(&self.fields),
+        }
+    }
 }
 
 /// The error for such an answer. `body` is the beginning of its content.
@@ -118,11 +127,7 @@ pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
     };
     let cause = format!("{} {reason}", head.status);
     Error::new(kind, Stage::Request, blame, cause)
-        .answer(Answer {
-            status: head.status,
-            token,
-            body: excerpt(body, head.is_html()),
-        })
+        .answer(head.answer(token, body))
         .hint(hint(kind, head, request))
 }
 

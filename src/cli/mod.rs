@@ -3,6 +3,7 @@
 pub mod bench;
 mod common;
 mod connect;
+mod doctor;
 mod generate;
 mod listen;
 mod serve;
@@ -10,6 +11,7 @@ mod serve;
 pub use bench::Bench;
 pub use common::{Output, ProxyOptions, Via};
 pub use connect::Connect;
+pub use doctor::Doctor;
 pub use generate::{Generate, What};
 pub use listen::Listen;
 pub use serve::Serve;
@@ -41,6 +43,7 @@ pub enum Command {
     Serve(Serve),
     /// Measure tunnels: throughput, round trips, set-up, idle cost
     Bench(Box<Bench>),
+    Doctor(Doctor),
     /// Write man pages or shell completions
     Generate(Generate),
 }

@@ -107,6 +107,7 @@ async fn carry(
         carrier,
         setup,
         peer,
+        signature: _,
     } = tunnel;
     summary.setup = Some(setup);
     summary.carrier = carrier;

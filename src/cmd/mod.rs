@@ -3,6 +3,7 @@
 mod argv;
 mod bench;
 mod connect;
+mod doctor;
 mod embedded;
 mod generate;
 mod listen;
@@ -21,6 +22,7 @@ use tokio::runtime::{Builder, Runtime};
 pub fn run(cli: Cli) -> i32 {
     let result = match cli.command {
         Command::Connect(args) => return connect::run(&args),
+        Command::Doctor(args) => return doctor::run(&args),
         Command::Listen(args) => listen::run(&args),
         Command::Serve(args) => serve::run(args),
         Command::Bench(args) => bench::run(&args),

@@ -3,6 +3,7 @@
 mod ladder;
 mod last_hop;
 mod race;
+mod reach;
 pub mod resolve;
 mod sessions;
 pub mod target;
@@ -11,10 +12,11 @@ mod tend;
 mod tls;
 mod way;
 
+pub use reach::Reached;
 pub use resolve::{Family, Network};
 pub use target::TargetDialer;
 
-use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Setup, Stage, Target};
+use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Setup, Signature, Stage, Target};
 pub use crate::carrier::h2::client::Session;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
@@ -65,6 +67,8 @@ pub struct Tunnel {
     /// The first address on the way.
     pub peer: Option<SocketAddr>,
     pub setup: Setup,
+    /// How the last hop names itself; empty without a proxy.
+    pub signature: Signature,
 }
 
 impl Dialer {
@@ -101,6 +105,7 @@ impl Dialer {
                 wire: way.direct(target).await?,
                 half_close: HalfClose::Kept,
                 carrier: None,
+                signature: Signature::default(),
             },
             false => way.through_proxies(target).await?,
         };
@@ -110,6 +115,7 @@ impl Dialer {
             carrier: opened.carrier,
             peer: way.peer,
             setup: way.setup,
+            signature: opened.signature,
         })
     }
 

@@ -1,6 +1,6 @@
 //! One attempt to reach a target: connect, then hop by hop.
 
-use crate::base::{Error, Kind, Result, Scheme, Setup, Stage, Target};
+use crate::base::{Error, Kind, Result, Scheme, Setup, Signature, Stage, Target};
 use crate::carrier::h2::client::{Session, Slot};
 use crate::carrier::h2::failure::Why;
 use crate::carrier::{Carrier, HalfClose, Opened, Version, h1, refused};
@@ -22,7 +22,7 @@ pub struct Way<'a> {
 
 /// A connection to a hop that has not been asked for anything yet.
 pub struct OnHop {
-    wire: BoxWire,
+    pub wire: BoxWire,
     half_close: HalfClose,
     pub version: Version,
 }
@@ -42,6 +42,7 @@ pub struct OnWay {
     pub wire: BoxWire,
     pub half_close: HalfClose,
     pub carrier: Option<Carrier>,
+    pub signature: Signature,
 }
 
 /// No tunnel.
@@ -74,8 +75,20 @@ impl From<Error> for NotOpened {
 }
 
 impl Way<'_> {
-    /// The fold: each hop's target is the next hop. Gives the connection to hop `n`, TLS included.
+    /// The connection to hop `n`, TLS included.
     pub async fn reach(&mut self, n: usize, offer: &[Carrier]) -> Result<OnHop> {
+        let (wire, half_close) = self.reach_clear(n).await?;
+        let (wire, version) = self.secure(n, wire, offer).await?;
+        Ok(OnHop {
+            wire,
+            half_close,
+            version,
+        })
+    }
+
+    /// The fold: each hop's target is the next hop. Gives the connection to hop `n` before anything was
+    /// said to it.
+    pub async fn reach_clear(&mut self, n: usize) -> Result<(BoxWire, HalfClose)> {
         let first = &self.dialer.hops[0].proxy;
         let label = format!("proxy {first}");
         let mut wire: BoxWire = Box::new(
@@ -106,12 +119,7 @@ impl Way<'_> {
             wire = opened.wire;
             half_close = opened.half_close;
         }
-        let (wire, version) = self.secure(n, wire, offer).await?;
-        Ok(OnHop {
-            wire,
-            half_close,
-            version,
-        })
+        Ok((wire, half_close))
     }
 
     /// TLS with hop `n` where it wants that, and the version it is then spoken to with, which is that
@@ -284,6 +292,7 @@ impl OnWay {
             wire: opened.wire,
             half_close: before.and(opened.half_close),
             carrier: Some(carrier),
+            signature: opened.signature,
         }
     }
 }

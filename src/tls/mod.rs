@@ -4,10 +4,12 @@ pub mod client;
 pub mod failure;
 pub mod identity;
 pub mod pin;
+pub mod roots;
 
 pub use client::ClientTls;
 pub use identity::Identity;
 pub use pin::Pin;
+pub use roots::Roots;
 
 use rustls::crypto::CryptoProvider;
 use std::sync::Arc;

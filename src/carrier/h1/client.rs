@@ -4,7 +4,7 @@ use crate::base::defaults::INTERIM_ANSWERS;
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
 use crate::carrier::h1::content::{Content, Receiving};
-use crate::carrier::{HalfClose, Opened, greeting, refused};
+use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
 use crate::http::TunnelRequest;
 use crate::http::chunked::{Decoder, LAST_CHUNK};
 use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
@@ -49,6 +49,7 @@ pub async fn open(
     Ok(Opened {
         half_close: half_close(&head),
         status: head.status,
+        signature: signature::of(&head.fields),
         wire: after_head,
     })
 }
@@ -79,6 +80,7 @@ async fn posted(
     Ok(Opened {
         half_close: HalfClose::Kept,
         status: head.status,
+        signature: signature::of(&head.fields),
         wire,
     })
 }

@@ -11,7 +11,7 @@ use crate::carrier::h2::tap::{Heard, Tap};
 use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW};
 use crate::carrier::h2::{SMALL_FRAMES, STALLED_AT_CLIENT};
-use crate::carrier::{HalfClose, Opened, greeting, refused};
+use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::http::{TunnelRequest, request};
 use crate::wire::{BoxWire, Deadline};
@@ -211,6 +211,7 @@ async fn opened(
         wire,
         half_close: HalfClose::Kept,
         status,
+        signature: signature::of(&fields),
     })
 }
 
