@@ -5,6 +5,7 @@ mod bench;
 mod client;
 mod conformance;
 mod docs;
+mod doctor;
 mod layers;
 mod real;
 mod sessions;
