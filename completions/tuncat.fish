@@ -107,14 +107,14 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s m -l mode -d 'Wh
 ping\t'Round trips of small messages'
 open\t'Opening tunnels, by phase'
 hold\t'Idle tunnels: memory and survivors'"
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l rate -d 'Pings, or opens, that begin per second whatever became of those before (open loop)' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l rate -d 'Pings, or opens, that are to begin per second, evenly spread (open loop)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s t -l time -d 'Measured time for each way and mode, over all rounds' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l rounds -d 'Rounds; in each of them every way has its turn' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s O -l warm-up -d 'At the beginning of each turn, not measured' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s P -l streams -d 'Tunnels at the same time, for streams, pings and opens' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s n -l bytes -d 'Bytes of each stream and turn, instead of a time: 100M, 1G (powers of 1000), 64Ki, 1Gi (of 1024)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l size -d 'Bytes of a ping' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l tunnels -d 'Idle tunnels to hold, and see below for how long' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l tunnels -d 'Idle tunnels to hold; 50 of a command' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l hold -d 'How long idle tunnels are held' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l compare -d 'Another proxy to measure beside; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l endpoint -d 'A ready-made tunnel to the target, of whatever tool; repeatable' -r

@@ -7,6 +7,7 @@ use crate::bench::meter::{Memory, Meter, since};
 use crate::bench::report::{Held, Round};
 use crate::bench::samples::Shared;
 use crate::bench::{Lane, Settings};
+use crate::wire::Deadline;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncWriteExt;
 use tokio::task::JoinSet;
@@ -19,6 +20,8 @@ const COSTLY: usize = 50;
 /// changed for so long, but no longer than that.
 const QUIET: Duration = Duration::from_millis(300);
 const SETTLE: Duration = Duration::from_secs(5);
+/// How long a tunnel may take to take its end.
+const GOODBYE: Duration = Duration::from_secs(1);
 /// Between two looks.
 const LOOK: Duration = Duration::from_millis(50);
 
@@ -37,23 +40,18 @@ pub async fn turn(
     give_back();
     let memory_before = settled(meter).await;
     let cpu_before = meter.cpu(&[]);
-    let mut echoes = open_all(lane, settings, wanted, samples).await?;
+    let echoes = open_all(lane, settings, wanted, samples).await?;
     let opened = echoes.len() as u64;
     let idle = Instant::now();
     tokio::time::sleep(settings.hold).await;
     let memory = meter.memory(&lane.opener.processes());
     let idle = idle.elapsed();
-    let mut survived = 0;
-    for echo in &mut echoes {
-        match echo.ping(1, settings.limit).await {
-            Ok(()) => survived += 1,
-            Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
-            Err(error) => samples.lock().error(&of_lane(lane, error)),
-        }
-    }
+    let survivors = survivors(lane, settings, echoes, samples).await?;
+    let survived = survivors.len() as u64;
     let cpu = since(cpu_before, meter.cpu(&lane.opener.processes()));
-    for mut echo in echoes {
-        let _ = echo.wire.shutdown().await;
+    for mut echo in survivors {
+        // One that cannot even take an end is dropped, which is one.
+        let _ = Deadline::after(GOODBYE).run(echo.wire.shutdown()).await;
     }
     let held = Held {
         wanted: wanted as u64,
@@ -85,6 +83,29 @@ async fn settled(meter: &Meter) -> Vec<(String, u64)> {
     last
 }
 
+/// Those that still carry an octet both ways, all asked at the same time: dead ones cost one wait, not one each.
+async fn survivors(
+    lane: &Lane,
+    settings: &Settings,
+    echoes: Vec<Echo>,
+    samples: &Shared,
+) -> Result<Vec<Echo>> {
+    let mut asked = JoinSet::new();
+    for mut echo in echoes {
+        let limit = settings.limit;
+        asked.spawn(async move { echo.ping(1, limit).await.map(|()| echo) });
+    }
+    let mut alive = Vec::new();
+    while let Some(joined) = asked.join_next().await {
+        match joined.map_err(|e| Error::internal(format!("a ping failed: {e}")))? {
+            Ok(echo) => alive.push(echo),
+            Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
+            Err(error) => samples.lock().error(of_lane(lane, error)),
+        }
+    }
+    Ok(alive)
+}
+
 async fn open_all(
     lane: &Lane,
     settings: &Settings,
@@ -93,6 +114,7 @@ async fn open_all(
 ) -> Result<Vec<Echo>> {
     let mut opening: JoinSet<Result<(Echo, Setup, Duration)>> = JoinSet::new();
     let mut echoes = Vec::new();
+    let mut failed = 0;
     for n in 0..wanted + AT_ONCE {
         if n >= AT_ONCE.min(wanted) {
             let Some(joined) = opening.join_next().await else {
@@ -101,11 +123,16 @@ async fn open_all(
             let joined = joined.map_err(|e| Error::internal(format!("an open failed: {e}")))?;
             match joined {
                 Ok((echo, ..)) => echoes.push(echo),
-                Err(error) if error.kind() == Kind::Altered => return Err(error),
-                Err(error) => samples.lock().error(&of_lane(lane, error)),
+                Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
+                Err(error) => {
+                    samples.lock().error(of_lane(lane, error));
+                    failed += 1;
+                }
             }
         }
-        if n < wanted {
+        // As many as are tried at once have failed, and none has come about: the rest would do no better.
+        let hopeless = failed >= AT_ONCE && echoes.is_empty();
+        if n < wanted && !hopeless {
             let (lane, settings) = (lane.clone(), settings.clone());
             opening.spawn(async move { Echo::open(&lane, settings.far, settings.limit).await });
         }

@@ -10,7 +10,7 @@ use crate::bench::tally::Clock;
 use crate::bench::{Far, Lane, Settings};
 use crate::wire::{BoxWire, Deadline};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
@@ -41,41 +41,55 @@ pub async fn turn(
         let closing = closing.clone();
         workers.spawn(async move { worker(&lane, &settings, schedule, &samples, closing).await });
     }
+    let mut rate = 0.0;
     while let Some(joined) = workers.join_next().await {
-        joined.map_err(|e| Error::internal(format!("a worker failed: {e}")))??;
+        rate += joined.map_err(|e| Error::internal(format!("a worker failed: {e}")))??;
     }
     let cpu = since(before, meter.cpu(&lane.opener.processes()));
     let samples = samples.lock();
     let turn = &samples.turn;
-    let took = turn.last_end.map(|end| end.duration_since(clock.measured));
-    let took = took.unwrap_or_default().as_secs_f64();
+    let seconds = clock.paced(turn.last_begin);
+    // With a rate they are as many as were asked for, or as could be.
+    let rate = match settings.rate {
+        None => rate,
+        Some(_) => turn.succeeded as f64 / seconds,
+    };
     Ok(Round {
-        value: (took > 0.0).then(|| turn.succeeded as f64 / took),
-        seconds: clock.paced(turn.last_begin),
+        value: (turn.succeeded > 0).then_some(rate),
+        seconds,
         samples: turn.succeeded,
         cpu,
         ..Round::default()
     })
 }
 
+/// Opens one after the other; how many a second, from the first one's beginning to the last one's end.
 async fn worker(
     lane: &Lane,
     settings: &Settings,
     mut schedule: Schedule,
     samples: &Shared,
     closing: Arc<Semaphore>,
-) -> Result<()> {
+) -> Result<f64> {
     let over = Deadline::after(settings.warm_up + settings.turn() + settings.limit);
+    let mut opened = 0;
+    let mut times: Option<(Instant, Instant)> = None;
     while let Some(due) = schedule.next().await? {
         if over.is_over() {
-            samples.lock().miss();
+            samples.lock().miss(&due, settings.limit);
             continue;
         }
-        let opened = open(lane, settings).await;
+        let result = open(lane, settings).await;
         let counts = schedule.counts(&due);
-        match opened {
+        if counts {
+            let now = Instant::now();
+            times = Some((times.map_or(due.actual, |(first, _)| first), now));
+        }
+        match result {
             Ok((wire, setup, first_byte)) => {
+                schedule.went_well();
                 if counts {
+                    opened += 1;
                     let mut samples = samples.lock();
                     samples.record(&due);
                     samples.record_phases(&setup, first_byte);
@@ -89,14 +103,21 @@ async fn worker(
                 }
             }
             Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
-            Err(error) if counts => {
-                let error = of_lane(lane, error);
-                samples.lock().fail(&due, settings.limit, error);
+            Err(error) => {
+                if counts {
+                    let error = of_lane(lane, error);
+                    samples.lock().fail(&due, settings.limit, error);
+                }
+                schedule.rest().await;
             }
-            Err(_) => {}
         }
     }
-    Ok(())
+    let took = times.map_or(0.0, |(first, last)| (last - first).as_secs_f64());
+    Ok(if took > 0.0 {
+        f64::from(opened) / took
+    } else {
+        0.0
+    })
 }
 
 async fn open(lane: &Lane, settings: &Settings) -> Result<(BoxWire, Setup, Option<Duration>)> {

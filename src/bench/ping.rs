@@ -66,7 +66,7 @@ async fn worker(
     let over = Deadline::after(settings.warm_up + settings.turn() + settings.limit);
     while let Some(due) = schedule.next().await? {
         if over.is_over() {
-            samples.lock().miss();
+            samples.lock().miss(&due, settings.limit);
             continue;
         }
         let result = match &mut echo {
@@ -75,8 +75,12 @@ async fn worker(
         };
         let counts = schedule.counts(&due);
         match result {
-            Ok(()) if counts => samples.lock().record(&due),
-            Ok(()) => {}
+            Ok(()) => {
+                schedule.went_well();
+                if counts {
+                    samples.lock().record(&due);
+                }
+            }
             Err(error) if error.kind() == Kind::Altered => return Err(of_lane(lane, error)),
             Err(error) => {
                 echo = None;
@@ -84,6 +88,7 @@ async fn worker(
                     let error = of_lane(lane, error);
                     samples.lock().fail(&due, settings.limit, error);
                 }
+                schedule.rest().await;
             }
         }
     }

@@ -6,7 +6,8 @@ use crate::bench::connection::{altered, broken, start, timeout};
 use crate::bench::tally::{Clock, Tally};
 use crate::bench::{Far, Mode};
 use crate::builtin::bench::{ALTERED, Job};
-use crate::wire::{BoxWire, Deadline};
+use crate::wire::socket::{TcpFacts, tcp_facts};
+use crate::wire::{BoxWire, Deadline, Wire};
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io;
@@ -15,11 +16,11 @@ use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// Octets on their way at the same time: what comes through in [`AHEAD`] seconds, within these bounds. So there is
-/// enough for any path, and a slow one is not left with a queue when the turn is over.
+/// Octets on their way at the same time: what comes through in [`AHEAD`] seconds and two round trips more, within these
+/// bounds. So there is enough for any path, and a slow one is not left with a long queue when the turn is over.
 const LEAST_AHEAD: u64 = 256 * 1024;
 const MOST_AHEAD: u64 = 16 * 1024 * 1024;
-const AHEAD: f64 = 0.5;
+const AHEAD: f64 = 0.2;
 
 thread_local! {
     /// What is read is looked at before anything else runs, so all streams of a thread share one.
@@ -33,6 +34,8 @@ pub struct Pumped {
     /// As the sending end, and as the receiving end, counted it.
     pub sent: u64,
     pub received: u64,
+    /// Of the connection to the first hop, where it is the stream's alone: at the beginning of each row, and at the end.
+    pub facts: Vec<TcpFacts>,
 }
 
 pub struct Pump {
@@ -51,6 +54,11 @@ pub struct Pump {
     block: u64,
     total: u64,
     granted: u64,
+    /// What may be on its way; it only grows.
+    window: u64,
+    /// From the beginning to the first that came through.
+    round_trip: Option<f64>,
+    facts: Vec<TcpFacts>,
     /// Octets of a count that are still incomplete.
     count: Vec<u8>,
     unflushed: bool,
@@ -105,6 +113,9 @@ impl Pump {
             block,
             total,
             granted,
+            window: LEAST_AHEAD,
+            round_trip: None,
+            facts: Vec::new(),
             count: Vec::new(),
             unflushed: false,
         }
@@ -128,6 +139,13 @@ impl Pump {
                 _ => self.sent,
             },
             received: self.through,
+            facts: match self.look() {
+                None => Vec::new(),
+                Some(last) => {
+                    self.facts.push(last);
+                    self.facts
+                }
+            },
             wire: self.wire,
             tally: self.tally,
         })
@@ -176,10 +194,24 @@ impl Pump {
         }
     }
 
-    fn ahead(&self, now: Instant) -> u64 {
+    /// So many octets have come through.
+    fn came(&mut self, through: u64, now: Instant) {
+        self.through = through;
+        self.tally.count(through, now);
         let seconds = now.duration_since(self.clock.begin).as_secs_f64();
-        let rate = self.through as f64 / seconds.max(1e-6);
-        ((rate * AHEAD) as u64).clamp(LEAST_AHEAD, MOST_AHEAD)
+        let round_trip = *self.round_trip.get_or_insert(seconds);
+        let rate = through as f64 / seconds.max(1e-6);
+        let ahead = (rate * (AHEAD + 2.0 * round_trip)) as u64;
+        self.window = self.window.max(ahead.min(MOST_AHEAD));
+        if self.tally.rows() > self.facts.len()
+            && let Some(facts) = self.look()
+        {
+            self.facts.resize(self.tally.rows(), facts);
+        }
+    }
+
+    fn look(&self) -> Option<TcpFacts> {
+        self.wire.tcp().and_then(tcp_facts)
     }
 
     /// What may be sent now: of the payload, so many octets.
@@ -190,8 +222,8 @@ impl Pump {
         let ahead = match self.kind {
             // It would never hear that there is room.
             Kind::Blind => u64::MAX,
-            Kind::Upload => self.ahead(now).max(2 * self.block),
-            _ => self.ahead(now),
+            Kind::Upload => self.window.max(2 * self.block),
+            _ => self.window,
         };
         let room = (self.through.saturating_add(ahead)).saturating_sub(self.sent);
         let mut most = room.min(self.total - self.sent).min(REACH as u64);
@@ -227,8 +259,7 @@ impl Pump {
                     self.sent += n as u64;
                     self.unflushed = true;
                     if self.kind == Kind::Blind {
-                        self.through = self.sent;
-                        self.tally.count(self.sent, now);
+                        self.came(self.sent, now);
                     }
                     return Poll::Ready(Ok(()));
                 }
@@ -252,9 +283,8 @@ impl Pump {
     /// Lets the far end of a download send on when half of what it may send has come.
     fn grant(&mut self, now: Instant) {
         let waits = self.kind == Kind::Download && self.control.is_empty() && !self.stops(now);
-        let ahead = self.ahead(now);
-        if waits && self.granted - self.through <= ahead / 2 {
-            self.granted = (self.through + ahead).max(self.granted);
+        if waits && self.granted - self.through <= self.window / 2 {
+            self.granted = (self.through + self.window).max(self.granted);
             self.control.extend_from_slice(&self.granted.to_le_bytes());
         }
     }
@@ -290,16 +320,16 @@ impl Pump {
         if let Some(wrong) = cycle_mismatch(at, data) {
             return Err(altered(wrong - self.start));
         }
-        self.through += data.len() as u64;
+        let through = self.through + data.len() as u64;
         let most = match self.kind {
             Kind::Download => self.granted,
             _ => self.sent,
         };
-        if self.through > most {
+        if through > most {
             // More than there can be: what came was sent twice.
             return Err(altered(most));
         }
-        self.tally.count(self.through, Instant::now());
+        self.came(through, Instant::now());
         Ok(())
     }
 
@@ -326,8 +356,7 @@ impl Pump {
             so_far = count;
         }
         self.count.drain(..whole);
-        self.through = last;
-        self.tally.count(self.through, Instant::now());
+        self.came(last, Instant::now());
         Ok(())
     }
 }

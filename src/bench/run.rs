@@ -41,8 +41,20 @@ struct Gathered {
     block: u64,
 }
 
+impl Gathered {
+    /// Why this mode came to nothing on this lane, if it did.
+    fn failure(&self) -> Option<Error> {
+        let nothing = match &self.held {
+            Some(held) => held.survived == 0,
+            None => self.rounds.iter().all(|round| round.value.is_none()),
+        };
+        let mut samples = self.samples.lock();
+        samples.first_error.take().filter(|_| nothing)
+    }
+}
+
 /// Measures every lane. Octets that came changed end it: then no figure counts. The error beside the report is the first
-/// failure of a lane that was asked for.
+/// failure that left a lane without a figure.
 pub async fn run(
     lanes: &[Lane],
     settings: &Settings,
@@ -75,7 +87,6 @@ pub async fn run(
     let of: u32 = settings.modes.iter().map(turns).sum();
     let of = of as usize * live.len();
     let mut done = 0;
-    let mut failure = None;
     let mut gathered: Vec<Vec<Gathered>> = lanes.iter().map(|_| Vec::new()).collect();
     for mode in &settings.modes {
         for lane in &mut gathered {
@@ -88,7 +99,9 @@ pub async fn run(
             });
         }
         for round in 1..=turns(mode) {
-            for &n in &live {
+            // Nobody is always the first, or always behind the same one.
+            let first = round as usize % live.len();
+            for &n in live.iter().cycle().skip(first).take(live.len()) {
                 watch(Step {
                     lane: &lanes[n].name,
                     mode: *mode,
@@ -100,8 +113,7 @@ pub async fn run(
                 let Some(into) = gathered[n].last_mut() else {
                     continue;
                 };
-                let failed = turn(&lanes[n], *mode, settings, meter, into).await?;
-                failure = failure.or(failed.filter(|_| lanes[n].wanted));
+                turn(&lanes[n], *mode, settings, meter, into).await?;
                 done += 1;
             }
         }
@@ -116,6 +128,7 @@ pub async fn run(
             .collect(),
         _ => Vec::new(),
     };
+    let failed = gathered.iter().flatten().find_map(Gathered::failure);
     let mut reports = Vec::new();
     for ((lane, gathered), why) in lanes.iter().zip(gathered).zip(&unavailable) {
         let measured = settings.modes.iter().zip(gathered).enumerate();
@@ -143,11 +156,17 @@ pub async fn run(
         warnings,
         elapsed,
     };
+    Ok((report, missing(unavailable, lanes).or(failed)))
+}
+
+/// A lane that was asked for and cannot be had; or all carriers of a proxy, of which any would have done.
+fn missing(unavailable: Vec<Option<Error>>, lanes: &[Lane]) -> Option<Error> {
+    let of_proxy = |lane: &Lane| lane.kind == LaneKind::Proxy && !lane.wanted;
+    let carriers = unavailable.iter().zip(lanes).filter(|(_, l)| of_proxy(l));
+    let none = carriers.clone().count() > 0 && carriers.clone().all(|(why, _)| why.is_some());
     let gone = unavailable.into_iter().zip(lanes);
-    let gone = gone
-        .filter(|(_, lane)| lane.wanted)
-        .find_map(|(why, _)| why);
-    Ok((report, gone.or(failure)))
+    let mut gone = gone.filter(|(_, lane)| lane.wanted || none && of_proxy(lane));
+    gone.find_map(|(why, _)| why)
 }
 
 /// The lane leads to a far end of the kind that is expected.
@@ -171,14 +190,13 @@ async fn check(lane: &Lane, settings: &Settings) -> Result<()> {
     }
 }
 
-/// One turn; why it came to nothing, if it did.
 async fn turn(
     lane: &Lane,
     mode: Mode,
     settings: &Settings,
     meter: &Meter,
     into: &mut Gathered,
-) -> Result<Option<Error>> {
+) -> Result<()> {
     let result = match mode {
         Mode::Upload | Mode::Download | Mode::RoundTrip => {
             let turn = stream::turn(lane, mode, settings, meter, into.block, into.offset);
@@ -204,14 +222,14 @@ async fn turn(
                 into.offset = last.start + last.seconds;
             }
             into.rounds.push(round);
-            Ok(None)
+            Ok(())
         }
         // Somebody changed octets, or it is our own fault: nothing counts any more.
         Err(error) if matches!(error.kind(), Kind::Altered | Kind::Internal) => Err(error),
         Err(error) => {
-            into.samples.lock().error(&error);
+            into.samples.lock().error(error);
             into.rounds.push(Round::default());
-            Ok(Some(error))
+            Ok(())
         }
     }
 }
@@ -243,10 +261,16 @@ fn measured_of(
         ratio: pairs.and_then(|pairs| Interval::of_ratios(&pairs)),
         pace: (settings.rate)
             .filter(|_| timed && seconds > 0.0)
-            .map(|offered| Pace {
-                offered,
-                achieved: rounds.iter().map(|r| r.samples).sum::<u64>() as f64 / seconds,
-                scheduler_p99: samples.scheduler.value_at_quantile(0.99),
+            .map(|offered| {
+                let tried = (samples.succeeded + samples.failed) as f64;
+                let intended = tried + samples.missed as f64;
+                let planned = settings.turn().as_secs_f64() * rounds.len() as f64;
+                Pace {
+                    offered,
+                    // All that was to begin has begun, and the last one no later than it should.
+                    achieved: offered * (tried / intended.max(1.0)) * (planned / seconds).min(1.0),
+                    scheduler_p99: samples.scheduler.value_at_quantile(0.99),
+                }
             }),
         verified: match (mode, settings.far) {
             (_, Far::Discard) if mode.is_stream() => Verified::SentOnly,
@@ -289,7 +313,11 @@ fn warnings(
         for measured in lane.measured.iter().filter(|m| m.mode.is_stream()) {
             let load: Duration = measured.rounds.iter().map(|r| r.cpu.load).sum();
             let seconds: f64 = measured.rounds.iter().map(|r| r.seconds).sum();
-            let warm_ups = settings.warm_up.as_secs_f64() * measured.rounds.len() as f64;
+            let warm_up = match settings.octets {
+                Some(_) => 0.0,
+                None => settings.warm_up.as_secs_f64(),
+            };
+            let warm_ups = warm_up * measured.rounds.len() as f64;
             if load.as_secs_f64() > BUSY * (seconds + warm_ups) {
                 warnings.push(format!(
                     "{}, {}: the load generator had no core left (it is one thread), so the way itself may be faster",

@@ -1,6 +1,6 @@
 //! Times and failures of one mode on one lane.
 
-use crate::base::{Error, Result, Setup};
+use crate::base::{Blame, Error, Kind, Result, Setup, Stage};
 use crate::bench::report::Phases;
 use crate::bench::schedule::Due;
 use hdrhistogram::Histogram;
@@ -18,10 +18,13 @@ pub struct Samples {
     /// Of this turn alone: since the last [`Samples::begin`].
     pub turn: Turn,
     pub succeeded: u64,
-    /// Failed, or not even tried for want of time.
+    /// Tried, or waiting when there was no time left to try.
     pub failed: u64,
+    pub missed: u64,
     /// By class: how many, and the first in words.
     pub errors: BTreeMap<&'static str, (u64, String)>,
+    /// Of all of them.
+    pub first_error: Option<Error>,
 }
 
 /// One turn's part of it.
@@ -82,7 +85,9 @@ impl Samples {
             },
             succeeded: 0,
             failed: 0,
+            missed: 0,
             errors: BTreeMap::new(),
+            first_error: None,
         })
     }
 
@@ -118,7 +123,7 @@ impl Samples {
     pub fn fail(&mut self, due: &Due, limit: Duration, error: Error) {
         self.took(due, due.actual.elapsed(), limit);
         self.failed += 1;
-        self.error(&error);
+        self.error(error);
     }
 
     fn took(&mut self, due: &Due, actual: Duration, at_least: Duration) {
@@ -135,13 +140,18 @@ impl Samples {
         self.turn.last_begin = self.turn.last_begin.max(Some(due.actual));
     }
 
-    /// It was intended and there was no time for it.
-    pub fn miss(&mut self) {
-        self.failed += 1;
+    /// It was intended, and there was no time left to try it: a sample of how long it waited in vain.
+    pub fn miss(&mut self, due: &Due, limit: Duration) {
+        self.took(due, due.actual.elapsed(), limit);
+        self.missed += 1;
+        let cause = "there was no time left to try";
+        let error = Error::new(Kind::Timeout, Stage::Relay, Blame::Network, cause);
+        self.error(error);
     }
 
-    pub fn error(&mut self, error: &Error) {
+    pub fn error(&mut self, error: Error) {
         let class = self.errors.entry(error.kind().name());
         class.or_insert_with(|| (0, error.to_string())).0 += 1;
+        self.first_error.get_or_insert(error);
     }
 }

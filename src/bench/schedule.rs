@@ -1,6 +1,6 @@
 //! When things begin: at intended moments, whatever became of those before, or each after the one before.
 
-use crate::base::{Error, Result};
+use crate::base::{Blame, Error, Kind, Result, Stage};
 use crate::bench::alarm::Alarm;
 use crate::bench::tally::Clock;
 use std::time::{Duration, Instant};
@@ -11,8 +11,15 @@ pub struct Schedule {
     /// Between two beginnings of this worker; nothing where each waits for the one before.
     period: Option<Duration>,
     next: Instant,
-    alarm: Alarm,
+    /// There with a rate only.
+    alarm: Option<Alarm>,
+    /// How long to rest after a failure that took no time; doubled with each one that follows.
+    rest: Duration,
 }
+
+/// Something that refuses at once is not asked as fast as that.
+const FIRST_REST: Duration = Duration::from_millis(5);
+const LONGEST_REST: Duration = Duration::from_millis(500);
 
 /// Something is to begin.
 pub struct Due {
@@ -33,7 +40,11 @@ impl Schedule {
             next: clock.begin + spacing.unwrap_or_default().saturating_mul(nth),
             period: spacing.map(|s| s.saturating_mul(all)),
             clock,
-            alarm: Alarm::new().map_err(|e| Error::internal(format!("no timer: {e}")))?,
+            alarm: match rate {
+                Some(_) => Some(Alarm::new().map_err(|e| no_timer(&e))?),
+                None => None,
+            },
+            rest: FIRST_REST,
         })
     }
 
@@ -55,13 +66,27 @@ impl Schedule {
         }
         self.next += period;
         let waited = at > now;
-        let rang = self.alarm.until(at).await;
-        rang.map_err(|e| Error::internal(format!("no timer: {e}")))?;
+        if let Some(alarm) = &self.alarm {
+            alarm.until(at).await.map_err(|e| no_timer(&e))?;
+        }
         Ok(Some(Due {
             intended: Some(at),
             actual: Instant::now(),
             waited,
         }))
+    }
+
+    /// Each waits for the one before, and that has failed: the next one may wait a little longer.
+    pub async fn rest(&mut self) {
+        if self.period.is_none() {
+            tokio::time::sleep(self.rest).await;
+            self.rest = (self.rest * 2).min(LONGEST_REST);
+        }
+    }
+
+    /// It has not.
+    pub fn went_well(&mut self) {
+        self.rest = FIRST_REST;
     }
 
     /// What was begun as `due` says, and ends now, belongs to what is measured: it is intended for then. Without a rate
@@ -70,4 +95,10 @@ impl Schedule {
         let swallowed = self.period.is_none() && self.clock.is_over(Instant::now());
         swallowed || due.intended.unwrap_or(due.actual) >= self.clock.measured
     }
+}
+
+/// Such as for want of descriptors.
+fn no_timer(error: &std::io::Error) -> Error {
+    let cause = format!("no timer: {error}");
+    Error::new(Kind::CannotConnect, Stage::Connect, Blame::Local, cause)
 }

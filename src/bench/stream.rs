@@ -1,17 +1,15 @@
 //! A lane's turn of streams: octets per second one way, or to an echo and back.
 
 use crate::base::{Blame, Error, Kind, Result, Stage};
-use crate::bench::connection::{close, of_lane, timeout};
+use crate::bench::connection::{close, of_lane};
 use crate::bench::lane::Opened;
 use crate::bench::meter::{Meter, since};
 use crate::bench::pump::{Pump, Pumped};
 use crate::bench::report::{Round, TcpRow};
 use crate::bench::tally::{Clock, Tally};
 use crate::bench::{Lane, Mode, Settings};
-use crate::wire::socket::{TcpFacts, tcp_facts};
-use crate::wire::{BoxWire, Deadline, Wire};
+use crate::wire::{BoxWire, Wire};
 use std::net::SocketAddr;
-use std::time::Duration;
 use tokio::task::JoinSet;
 
 /// How often the far end of an upload tells its count, in octets: at first, and at the rates seen later as often as
@@ -41,27 +39,21 @@ pub async fn turn(
         wires.push(wire);
     }
     let before = meter.cpu(&lane.opener.processes());
-    let facts_before: Vec<Option<TcpFacts>> = wires.iter().map(facts).collect();
     let clock = match settings.octets {
         Some(_) => Clock::of_octets(),
         None => Clock::of_time(settings.warm_up, settings.turn()),
     };
-    // With a number of octets there is no telling how long that takes.
-    let limit = match settings.octets {
-        Some(_) => Deadline::after(Duration::ZERO),
-        None => Deadline::after(settings.warm_up + settings.turn() + settings.limit),
-    };
     let mut streams = JoinSet::new();
     for wire in wires {
         let pump = Pump::new(wire, (mode, settings.far), clock, block, settings.octets);
+        // What was sent by the end of the turn has to come through, however long that takes, but not with a standstill.
         let stall = settings.limit;
-        streams.spawn(async move { limit.run(pump.run(stall)).await });
+        streams.spawn(async move { pump.run(stall).await });
     }
     let mut done: Vec<Pumped> = Vec::new();
     while let Some(joined) = streams.join_next().await {
         let joined = joined.map_err(|e| Error::internal(format!("a stream failed: {e}")))?;
-        let pumped = joined.unwrap_or_else(|_| Err(timeout(settings.limit)));
-        done.push(pumped.map_err(|e| of_lane(lane, e))?);
+        done.push(joined.map_err(|e| of_lane(lane, e))?);
     }
     let mut round = Round {
         cpu: since(before, meter.cpu(&lane.opener.processes())),
@@ -80,8 +72,9 @@ pub async fn turn(
     }
     let measured = round.rows.iter().filter(|row| !row.omitted);
     round.seconds = measured.map(|row| row.seconds).sum();
-    if let Some(row) = round.rows.last_mut() {
-        row.tcp = tcp_row(&facts_before, &done);
+    let rows = round.rows.iter_mut().filter(|row| !row.omitted);
+    for (n, row) in rows.enumerate() {
+        row.tcp = tcp_row(n, &done);
     }
     for stream in done {
         tokio::spawn(close(stream.wire));
@@ -96,25 +89,22 @@ fn nothing(settings: &Settings) -> Error {
         .hint("a longer --time may show how slow it is")
 }
 
-fn facts(wire: &BoxWire) -> Option<TcpFacts> {
-    wire.tcp().and_then(tcp_facts)
-}
-
 fn ends(wire: &BoxWire) -> Option<(SocketAddr, SocketAddr)> {
     let tcp = wire.tcp()?;
     tcp.local_addr().ok().zip(tcp.peer_addr().ok())
 }
 
-/// What became of the connections to the first hop during the turn.
-fn tcp_row(before: &[Option<TcpFacts>], done: &[Pumped]) -> Option<TcpRow> {
-    let after: Vec<TcpFacts> = done.iter().filter_map(|s| facts(&s.wire)).collect();
-    let count = u64::try_from(after.len()).ok().filter(|n| *n > 0)?;
-    let retransmits = |facts: &TcpFacts| u64::from(facts.retransmits);
-    let earlier: u64 = before.iter().flatten().map(retransmits).sum();
-    let later: u64 = after.iter().map(retransmits).sum();
+/// What became of the connections to the first hop during row `n`.
+fn tcp_row(n: usize, done: &[Pumped]) -> Option<TcpRow> {
+    let seen = done.iter().filter_map(|stream| {
+        let (before, after) = (stream.facts.get(n)?, stream.facts.get(n + 1)?);
+        Some((after.retransmits.saturating_sub(before.retransmits), after))
+    });
+    let seen: Vec<_> = seen.collect();
+    let count = u64::try_from(seen.len()).ok().filter(|n| *n > 0)?;
     Some(TcpRow {
-        retransmits: later.saturating_sub(earlier),
-        rtt_us: after.iter().map(|f| u64::from(f.rtt_us)).sum::<u64>() / count,
-        cwnd: after.iter().map(|f| f.cwnd).sum::<u64>() / count,
+        retransmits: seen.iter().map(|(more, _)| u64::from(*more)).sum(),
+        rtt_us: seen.iter().map(|(_, f)| u64::from(f.rtt_us)).sum::<u64>() / count,
+        cwnd: seen.iter().map(|(_, f)| f.cwnd).sum::<u64>() / count,
     })
 }

@@ -52,9 +52,12 @@ impl Clock {
 pub struct Tally {
     clock: Clock,
     total: u64,
-    /// When the total was first known while it counted, and when last, each with the total.
-    first: Option<(Instant, u64)>,
-    last: Option<(Instant, u64)>,
+    /// The last moment at which the total was known before the measured time, and before its end.
+    before: (Instant, u64),
+    within: (Instant, u64),
+    /// The total when the measured time began, and when it ended, in between two such moments.
+    at_measured: Option<f64>,
+    at_end: Option<f64>,
     warm: u64,
     rows: Vec<u64>,
 }
@@ -62,10 +65,12 @@ pub struct Tally {
 impl Tally {
     pub fn new(clock: Clock) -> Self {
         Tally {
-            first: clock.end.is_none().then_some((clock.begin, 0)),
             clock,
             total: 0,
-            last: None,
+            before: (clock.begin, 0),
+            within: (clock.begin, 0),
+            at_measured: clock.end.is_none().then_some(0.0),
+            at_end: None,
             warm: 0,
             rows: Vec::new(),
         }
@@ -77,15 +82,23 @@ impl Tally {
         self.total = total;
         if now < self.clock.measured {
             self.warm += more;
+            self.before = (now, total);
+            self.within = self.before;
             return;
         }
-        if self.clock.end.is_some_and(|end| now > end) {
+        if self.at_measured.is_none() {
+            let at = between(self.before, (now, total), self.clock.measured);
+            self.at_measured = Some(at);
+        }
+        if let Some(end) = self.clock.end
+            && now > end
+        {
+            let within = self.within;
+            self.at_end
+                .get_or_insert_with(|| between(within, (now, total), end));
             return;
         }
-        match self.first {
-            None => self.first = Some((now, total)),
-            Some(_) => self.last = Some((now, total)),
-        }
+        self.within = (now, total);
         let row = now.duration_since(self.clock.measured).as_nanos() / ROW.as_nanos();
         let row = usize::try_from(row).unwrap_or(usize::MAX).min(1 << 20);
         if self.rows.len() <= row {
@@ -94,22 +107,21 @@ impl Tally {
         self.rows[row] += more;
     }
 
-    /// Octets per second of all streams together, between the first and the last moment at which any total was known:
-    /// so it is exact however seldom that was. A sum of each stream's own rate would be too high where they take turns,
-    /// as each would count only its own time.
+    /// Octets per second of all streams together in the measured time, however seldom a total was told: what it was at
+    /// that time's beginning and end lies in between the totals around them. Nothing if nothing came.
     pub fn rate<'a>(streams: impl IntoIterator<Item = &'a Tally>) -> Option<f64> {
-        let seen = streams.into_iter().filter_map(|tally| {
-            let first = tally.first?;
-            Some((first, tally.last.unwrap_or(first), tally.measured()))
-        });
-        let seen: Vec<_> = seen.collect();
-        let ((from, before), (_, after), measured) = *seen.iter().min_by_key(|s| s.0.0)?;
-        let to = seen.iter().map(|s| s.1.0).max()?;
-        // What the first moment told came before it.
-        let earlier = measured - (after - before);
-        let octets = seen.iter().map(|s| s.2).sum::<u64>() - earlier;
-        let seconds = to.duration_since(from).as_secs_f64();
-        (seconds > 0.0).then(|| octets as f64 / seconds)
+        let (mut octets, mut seconds) = (0.0, 0.0_f64);
+        for tally in streams {
+            let total = tally.total as f64;
+            let took = match tally.clock.end {
+                Some(end) => end - tally.clock.measured,
+                // All of them, until the last one has come.
+                None => tally.within.0 - tally.clock.begin,
+            };
+            seconds = seconds.max(took.as_secs_f64());
+            octets += tally.at_end.unwrap_or(total) - tally.at_measured.unwrap_or(total);
+        }
+        (seconds > 0.0 && octets > 0.0).then(|| octets / seconds)
     }
 
     /// Octets that came through while it counted.
@@ -117,14 +129,15 @@ impl Tally {
         self.rows.iter().sum()
     }
 
+    /// How many rows there are by now.
+    pub fn rows(&self) -> usize {
+        self.rows.len()
+    }
+
     /// Adds stream `number`'s rows to those of other streams of the same turn; `offset` is where the turn begins.
     pub fn add_to(&self, rows: &mut Vec<Row>, number: usize, offset: f64) {
         let warm_up = (self.clock.measured - self.clock.begin).as_secs_f64();
-        let ends = match (self.clock.end, self.last) {
-            (Some(end), _) => end,
-            (None, Some((last, _))) => last,
-            (None, None) => self.clock.measured,
-        };
+        let ends = self.clock.end.unwrap_or(self.within.0);
         let measured = ends.duration_since(self.clock.measured).as_secs_f64();
         let warm = (warm_up > 0.0).then_some((0.0, warm_up, self.warm, true));
         let count = (measured / ROW.as_secs_f64()).ceil().max(1.0) as usize;
@@ -154,30 +167,103 @@ impl Tally {
     }
 }
 
+/// The total at a moment in between two others.
+fn between((from, before): (Instant, u64), (to, after): (Instant, u64), at: Instant) -> f64 {
+    let whole = to.saturating_duration_since(from).as_secs_f64();
+    let part = at.saturating_duration_since(from).as_secs_f64();
+    let share = if whole > 0.0 { part / whole } else { 1.0 };
+    before as f64 + (after - before) as f64 * share.min(1.0)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn streams_that_take_turns_are_no_faster_than_their_way() {
-        let clock = Clock::of_time(Duration::ZERO, Duration::from_secs(2));
-        let at = |ms: u64| clock.begin + Duration::from_millis(ms);
-        let mut streams = [(); 3].map(|()| Tally::new(clock));
-        for n in 1..=100 {
-            streams[0].count(n * 1000, at(n * 10));
-            streams[1].count(n * 1000, at(1000 + n * 10));
-        }
-        // The first count, of 1000, tells of the time before it. One stream was left out.
-        let rate = Tally::rate(&streams).unwrap();
-        assert!((rate - 199_000.0 / 1.99).abs() < 1e-6, "{rate}");
-        streams[2].count(500, at(1500));
-        let rate = Tally::rate(&streams).unwrap();
-        assert!((rate - 199_500.0 / 1.99).abs() < 1e-6, "{rate}");
-        assert_eq!(Tally::rate(&streams[2..]), None);
+    fn clock() -> Clock {
+        Clock::of_time(Duration::from_millis(100), Duration::from_secs(2))
+    }
+
+    fn near(rate: Option<f64>, expected: f64) {
+        let rate = rate.unwrap();
+        assert!(
+            (rate / expected - 1.0).abs() < 1e-6,
+            "{rate} is not {expected}"
+        );
     }
 
     #[test]
-    fn a_rate_counts_from_count_to_count() {
+    fn streams_that_take_turns_are_no_faster_than_their_way() {
+        let clock = clock();
+        let at = |ms: u64| clock.measured + Duration::from_millis(ms);
+        let mut streams = [(); 2].map(|()| Tally::new(clock));
+        for stream in &mut streams {
+            stream.count(0, clock.begin + Duration::from_millis(50));
+        }
+        for n in 1..=100 {
+            streams[0].count(n * 1000, at(n * 10));
+            streams[1].count(0, at(n * 10));
+        }
+        for n in 1..=100 {
+            streams[1].count(n * 1000, at(1000 + n * 10));
+        }
+        let rate = Tally::rate(&streams).unwrap();
+        // The first count of each is of some octets that came in the warm-up.
+        assert!((99_000.0..=100_000.0).contains(&rate), "{rate}");
+    }
+
+    /// A way that stands still most of the time is as slow as that, wherever the measured time falls.
+    #[test]
+    fn pauses_count() {
+        for shift in 0..37 {
+            let clock = Clock::of_time(Duration::from_millis(100), Duration::from_millis(3700));
+            let at = |ms: u64| clock.begin + Duration::from_millis(ms);
+            let mut tally = Tally::new(clock);
+            // 50 ms of 370 carry 1000 octets each 10 ms.
+            let mut total = 0;
+            for ms in (0..4500).step_by(10) {
+                if (ms + shift * 10) % 370 < 50 {
+                    total += 1000;
+                    tally.count(total, at(ms));
+                }
+            }
+            let rate = Tally::rate([&tally]).unwrap();
+            let expected = 5000.0 / 0.37;
+            assert!(
+                (rate / expected - 1.0).abs() < 0.05,
+                "{shift}: {rate} of {expected}"
+            );
+        }
+    }
+
+    /// One count in the measured time, or none: the counts around it tell.
+    #[test]
+    fn few_counts_will_do() {
+        let clock = clock();
+        let at = |ms: u64| clock.begin + Duration::from_millis(ms);
+        let mut tally = Tally::new(clock);
+        tally.count(65_536, at(1500));
+        tally.count(131_072, at(3000));
+        near(Tally::rate([&tally]), 65_536.0 / 1.5);
+        let mut tally = Tally::new(clock);
+        tally.count(65_536, at(5000));
+        near(Tally::rate([&tally]), 65_536.0 / 5.0);
+        let mut tally = Tally::new(clock);
+        tally.count(65_536, at(50));
+        assert_eq!(Tally::rate([&tally]), None);
+    }
+
+    #[test]
+    fn a_number_of_octets_takes_until_the_last_has_come() {
+        let clock = Clock::of_octets();
+        let at = |ms: u64| clock.begin + Duration::from_millis(ms);
+        let mut streams = [(); 2].map(|()| Tally::new(clock));
+        streams[0].count(1000, at(100));
+        streams[1].count(1000, at(400));
+        near(Tally::rate(&streams), 2000.0 / 0.4);
+    }
+
+    #[test]
+    fn rows_are_seconds_of_the_measured_time() {
         let clock = Clock::of_time(Duration::from_millis(100), Duration::from_millis(2500));
         let at = |ms: u64| clock.begin + Duration::from_millis(ms);
         let mut tally = Tally::new(clock);
@@ -186,17 +272,14 @@ mod tests {
         tally.count(5000, at(1600));
         // After the end: part of the total only.
         tally.count(9000, at(2700));
-        assert_eq!(Tally::rate([&tally]), Some(2000.0));
         assert_eq!(tally.measured(), 4000);
         let mut rows = Vec::new();
         tally.add_to(&mut rows, 0, 10.0);
-        tally.add_to(&mut rows, 2, 10.0);
         let shown: Vec<_> = rows.iter().map(|r| (r.octets, r.omitted)).collect();
         assert_eq!(
             shown,
-            [(2000, true), (4000, false), (4000, false), (0, false)]
+            [(1000, true), (2000, false), (2000, false), (0, false)]
         );
-        assert_eq!(rows[1].by_stream, [2000, 0, 2000]);
         assert_eq!(rows[1].start, 10.1);
         assert!((rows[3].seconds - 0.5).abs() < 1e-9);
     }

@@ -45,10 +45,11 @@ pub struct Bench {
     )]
     pub mode: Vec<ModeWord>,
 
-    /// Pings, or opens, that begin per second whatever became of those before (open loop)
+    /// Pings, or opens, that are to begin per second, evenly spread (open loop)
     ///
     /// Times then count from the intended start, so a stall is not hidden by what was not sent meanwhile; the uncorrected times are shown beside
-    /// them. Without it each ping waits for the one before (closed loop).
+    /// them. As many as -P says may be under way (opens: more); one that has to wait for that begins late, which counts. Without it each ping
+    /// waits for the one before (closed loop).
     #[arg(long, value_name = "PER-SECOND", value_parser = parse_rate, help_heading = "Measurement")]
     pub rate: Option<f64>,
 
@@ -82,7 +83,7 @@ pub struct Bench {
           help_heading = "Measurement")]
     pub size: usize,
 
-    /// Idle tunnels to hold, and see below for how long
+    /// Idle tunnels to hold; 50 of a command
     #[arg(long, value_name = "N", default_value_t = 1000,
           value_parser = clap::builder::RangedU64ValueParser::<usize>::new().range(1..=1_000_000),
           help_heading = "Measurement")]
@@ -129,7 +130,7 @@ pub struct Bench {
     pub watch: Vec<u32>,
 
     /// Be a target for others to measure with, and nothing else
-    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["target", "proxy", "compare", "endpoint", "command"])]
+    #[arg(long, value_name = "ADDRESS:PORT", conflicts_with_all = ["target", "proxy", "compare", "endpoint", "command", "json", "html"])]
     pub server: Option<SocketAddr>,
 
     /// Print everything as one JSON object instead of the table
@@ -218,7 +219,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
 const EXAMPLES: &str = "\
 Examples:
   tuncat bench
-  tuncat bench -x http://127.0.0.1:3128 --via h1 --mode ping --rate 1000 -t 10
+  tuncat bench -x http://127.0.0.1:3128 --via h1 --mode ping --rate 1000 -P 8 -t 10
   tuncat bench -x https://proxy.example bench:
   tuncat bench --server 127.0.0.1:5201
   tuncat bench --target-is bench 127.0.0.1:5201 -x http://127.0.0.1:8080 --compare squid=http://127.0.0.1:3128 \\

@@ -34,17 +34,13 @@ pub struct Cli {
 }
 
 #[derive(Debug, Subcommand)]
+// What each one does is said where its options are: a comment here would take the place of that.
 pub enum Command {
-    /// Carry stdin and stdout through one tunnel
     Connect(Connect),
-    /// Carry connections to local ports through tunnels
     Listen(Listen),
-    /// Run a small terminating proxy
     Serve(Serve),
-    /// Measure tunnels: throughput, round trips, set-up, idle cost
     Bench(Box<Bench>),
     Doctor(Doctor),
-    /// Write man pages or shell completions
     Generate(Generate),
 }
 

@@ -138,7 +138,6 @@ struct Built {
 
 async fn lanes(plan: &BenchPlan, target: &Target, built: &mut Built) -> Result<()> {
     if plan.direct {
-        let network = plan.proxy.as_ref().map(|p| p.route.network.clone());
         built.lanes.push(Lane {
             name: "direct".into(),
             kind: LaneKind::Direct,
@@ -146,7 +145,7 @@ async fn lanes(plan: &BenchPlan, target: &Target, built: &mut Built) -> Result<(
             carrier: None,
             opener: Arc::new(Dialed {
                 hops: Vec::new(),
-                network: network.unwrap_or_default(),
+                network: plan.network.clone(),
                 timeout: plan.settings.limit,
                 connections: 1,
                 shared: None,
@@ -241,7 +240,7 @@ async fn compared(
             }
             let opener = Dialed {
                 hops: Vec::new(),
-                network: Network::default(),
+                network: plan.network.clone(),
                 timeout: plan.settings.limit,
                 connections: 1,
                 shared: None,
@@ -257,7 +256,11 @@ async fn compared(
             let line = filled_in(line, target)?;
             (
                 LaneKind::Command,
-                vec![line.clone()],
+                // The program alone: there may be a password among its words.
+                line.split_ascii_whitespace()
+                    .take(1)
+                    .map(String::from)
+                    .collect(),
                 Arc::new(CommandOpener::new(line)),
             )
         }

@@ -5,8 +5,9 @@ use crate::bench::{Far, Mode, Settings};
 use crate::carrier::{Carrier, Version};
 use crate::cli::bench::{Bench, ModeWord};
 use crate::cli::{ProxyOptions, Via};
+use crate::dial::Network;
 use crate::plan::Environment;
-use crate::plan::route::{Route, RoutePlan};
+use crate::plan::route::{Route, RoutePlan, network};
 
 /// All of it.
 pub struct BenchPlan {
@@ -19,6 +20,8 @@ pub struct BenchPlan {
     pub compared: Vec<Compared>,
     pub warnings: Vec<String>,
     pub cold: bool,
+    /// For what is reached without a proxy.
+    pub network: Network,
 }
 
 /// Lanes through one route, one for each carrier.
@@ -62,7 +65,16 @@ impl BenchPlan {
         let proxy = route
             .filter(|r| r.route != Route::Direct)
             .map(|route| proxied(route, &options.via));
-        let compared = self::compared(args, environment, &asked)?;
+        let compared = self::compared(args, &environment.without_password(), &asked)?;
+        for route in compared.iter().filter_map(Compared::route) {
+            let new = route.warnings.iter().filter(|w| !warnings.contains(w));
+            let new: Vec<String> = new.cloned().collect();
+            warnings.extend(new);
+        }
+        if typed.is_none() && !args.endpoint.is_empty() {
+            let cause = "--endpoint leads to a target that is there already: name that, too";
+            return Err(Error::usage(cause).hint("'tuncat bench --server' is one"));
+        }
         let target = typed.or_else(|| {
             let elsewhere = proxy
                 .iter()
@@ -94,6 +106,7 @@ impl BenchPlan {
             compared,
             warnings,
             cold: args.cold,
+            network: network(&args.proxy),
         })
     }
 }
@@ -139,6 +152,12 @@ fn settings(args: &Bench, far: Far, warnings: &mut Vec<String>) -> Result<Settin
         return Err(Error::usage(
             "bench needs a --time and a --connect-timeout above zero",
         ));
+    }
+    let timed = modes.iter().any(|m| matches!(m, Mode::Ping | Mode::Open));
+    let turn = args.time.as_secs_f64() / f64::from(args.rounds);
+    if let Some(rate) = args.rate.filter(|rate| timed && rate * turn < 1.0) {
+        let cause = format!("at --rate {rate} a turn of {turn} s is too short for one beginning");
+        return Err(Error::usage(cause).hint("give it more --time, or fewer --rounds"));
     }
     Ok(Settings {
         modes,

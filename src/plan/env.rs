@@ -38,6 +38,13 @@ impl Environment {
         }
     }
 
+    /// Without the password that is there for the first proxy.
+    pub fn without_password(&self) -> Self {
+        let mut variables = self.variables.clone();
+        variables.retain(|(name, _)| name != "TUNCAT_PROXY_PASSWORD");
+        Environment { variables }
+    }
+
     /// The value of a variable; an error where it is not UTF-8, rather than going on without it.
     pub fn get(&self, name: &str) -> Result<Option<&str>, String> {
         let found = self.variables.iter().find(|(n, _)| n == name);

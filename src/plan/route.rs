@@ -103,18 +103,23 @@ impl RoutePlan {
                 insecure: options.insecure,
                 roots: options.cacert.clone(),
             },
-            network: Network {
-                family: match (options.ipv4, options.ipv6) {
-                    (true, _) => Family::V4,
-                    (_, true) => Family::V6,
-                    _ => Family::Any,
-                },
-                pinned: options.resolve.clone(),
-            },
+            network: network(options),
             connect_timeout: options.connect_timeout,
             connections: CONNECTIONS,
             route,
         })
+    }
+}
+
+/// How names become addresses.
+pub fn network(options: &ProxyOptions) -> Network {
+    Network {
+        family: match (options.ipv4, options.ipv6) {
+            (true, _) => Family::V4,
+            (_, true) => Family::V6,
+            _ => Family::Any,
+        },
+        pinned: options.resolve.clone(),
     }
 }
 

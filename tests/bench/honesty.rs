@@ -227,6 +227,14 @@ fn an_overload_is_no_latency() {
     assert!((100.0..250.0).contains(&achieved), "{achieved} per second");
     let text = bench(args).run().expect_code(0).stdout;
     let text = String::from_utf8_lossy(&text).into_owned();
+    // No time, no ratio, and no line for uncorrected ones.
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|l| l.trim_start().starts_with("direct"))
+        .collect();
+    let words: Vec<&str> = lines[0].split_whitespace().take(3).collect();
+    assert_eq!(words, ["direct", "-", "overloaded:"], "{text}");
+    assert!(!text.contains("uncorrected"), "{text}");
     assert!(text.contains("overloaded:"), "{text}");
 }
 

@@ -25,6 +25,8 @@ fn wrong_use_is_told() {
         (&["--endpoint", "name=host"], "no port"),
         (&["--endpoint", "echo:"], "HOST:PORT"),
         (&["--command", "name="], "no command"),
+        (&["--endpoint", "e=127.0.0.1:1"], "name that, too"),
+        (&["--rate", "2"], "too short for one beginning"),
     ] {
         let output = bench(args).run().expect_code(2);
         assert!(
@@ -100,7 +102,7 @@ fn failures_are_counted() {
         "-m",
         "ping",
         "-t",
-        "0.2",
+        "0.5",
         "-w",
         "3",
     ];
@@ -163,5 +165,112 @@ fn a_stalled_stream_ends() {
         output.stderr.contains("no answer within 1 s"),
         "{}",
         output.stderr
+    );
+}
+
+/// `--resolve` and the choice of addresses hold without a proxy, too.
+#[test]
+fn names_are_resolved_as_told() {
+    let echo = Target::echo();
+    let (target, pinned) = (
+        format!("host.invalid:{}", echo.port),
+        format!("host.invalid:{}:127.0.0.1", echo.port),
+    );
+    let args = [
+        "--no-proxy",
+        "--target-is",
+        "echo",
+        &target,
+        "--resolve",
+        &pinned,
+        "-m",
+        "ping",
+        "-t",
+        "0.1",
+    ];
+    let report = super::report(&args);
+    assert_eq!(
+        super::measured(&report, "direct", "ping")["errors"]
+            .as_array()
+            .map(Vec::len),
+        Some(0)
+    );
+}
+
+/// Tunnels that are all dead when they are looked at again: one wait for all of them, and a failure.
+#[test]
+fn dead_tunnels_cost_one_wait() {
+    // It answers the first octet of each connection, and nothing more.
+    let mute = Target::start(|mut stream, _| {
+        let mut octet = [0];
+        stream.read_exact(&mut octet)?;
+        stream.write_all(&octet)?;
+        while stream.read(&mut octet)? > 0 {}
+        Ok(())
+    });
+    let address = format!("127.0.0.1:{}", mute.port);
+    let args = [
+        "--no-proxy",
+        "--target-is",
+        "echo",
+        &address,
+        "-m",
+        "hold",
+        "--tunnels",
+        "40",
+        "--hold",
+        "10ms",
+        "-w",
+        "1",
+    ];
+    let output = bench(args).run().expect_code(28);
+    assert!(output.elapsed.as_secs_f64() < 10.0, "{:?}", output.elapsed);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(
+        text.contains("40 of 40") && text.contains("40 x timeout"),
+        "{text}"
+    );
+}
+
+/// Nothing but failures: the exit code says so, and whoever refuses is not asked as fast as he can refuse.
+#[test]
+fn nothing_but_failures_fails() {
+    // The first connection only looks whether there is an echo.
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let refuses = Target::start(move |mut stream, _| {
+        if first.swap(false, std::sync::atomic::Ordering::SeqCst) {
+            let mut octet = [0];
+            stream.read_exact(&mut octet)?;
+            stream.write_all(&octet)?;
+        }
+        Ok(())
+    });
+    let address = format!("127.0.0.1:{}", refuses.port);
+    let args = [
+        "--no-proxy",
+        "--target-is",
+        "echo",
+        &address,
+        "-m",
+        "open",
+        "-t",
+        "1",
+        "--rounds",
+        "2",
+        "-w",
+        "2",
+    ];
+    let output = bench(args).run();
+    assert!(
+        [7, 18, 56].contains(&output.code),
+        "{}: {}",
+        output.code,
+        output.stderr
+    );
+    assert!(output.stderr.contains("direct"), "{}", output.stderr);
+    assert!(
+        (3..100).contains(&refuses.accepted()),
+        "{} connections",
+        refuses.accepted()
     );
 }

@@ -1,6 +1,6 @@
 //! The figures for a terminal: a block for each mode, a line for each way.
 
-use crate::bench::report::{LaneReport, Latency, Measured, Mode, Report, Verified};
+use crate::bench::report::{LaneKind, LaneReport, Measured, Mode, Report, Verified};
 use crate::bench::statistics::Interval;
 use crate::ui::bench::units::{ENOUGH_FOR_P999, cpu_per_gib, figure, scaled, title, unit};
 use console::{Alignment, measure_text_width, pad_str, style};
@@ -96,9 +96,12 @@ pub fn text(report: &Report) -> String {
 }
 
 fn heading(mode: Mode, lanes: &[(&LaneReport, &Measured)]) -> String {
-    let verified = match lanes.iter().map(|(_, m)| m.verified).next() {
-        Some(Verified::BothEnds) if mode.is_stream() => " (every byte checked, both ends agree)",
-        Some(Verified::SentOnly) => " (the target says nothing: only what was sent is known)",
+    let all = |verified| lanes.iter().all(|(_, m)| m.verified == verified);
+    let verified = match mode.is_stream() {
+        true if all(Verified::BothEnds) => " (every byte checked, both ends agree)",
+        true if all(Verified::SentOnly) => {
+            " (the target says nothing: only what was sent is known)"
+        }
         _ => "",
     };
     format!("{}{verified}", title(mode))
@@ -116,15 +119,17 @@ fn head(mode: Mode, others: &[&str]) -> Vec<String> {
 }
 
 fn begin(lane: &LaneReport, measured: &Measured) -> Vec<String> {
-    let value = measured.value.as_ref();
+    let (value, of_direct) = measured.figures();
+    let none = if measured.value.is_some() {
+        "-"
+    } else {
+        "failed"
+    };
     vec![
         lane.name.clone(),
-        value.map_or_else(
-            || "failed".into(),
-            |v| figure(scaled(measured.mode, v.mean)),
-        ),
+        value.map_or_else(|| none.into(), |v| figure(scaled(measured.mode, v.mean))),
         value.map_or_else(String::new, |v| bounds(v, |x| scaled(measured.mode, x))),
-        measured.ratio.as_ref().map_or_else(String::new, ratio),
+        of_direct.map_or_else(String::new, ratio),
     ]
 }
 
@@ -174,13 +179,10 @@ fn pings(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
     let others = ["p50", "p90", "p99", "p99.9", "max", "n", "histogram (log)"];
     let mut rows = vec![head(Mode::Ping, &others)];
     for (lane, measured) in lanes {
-        let Some(latency) = &measured.latency else {
-            continue;
-        };
         let mut row = begin(lane, measured);
-        times(measured, latency, &mut row, 1e3);
+        row.extend(times(measured, 1e3));
         rows.push(row);
-        rows.extend(uncorrected(latency, 1e3));
+        rows.extend(uncorrected(measured, 1e3));
     }
     rows
 }
@@ -201,12 +203,9 @@ fn opens(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
     ];
     let mut rows = vec![head(Mode::Open, &others)];
     for (lane, measured) in lanes {
-        let Some(latency) = &measured.latency else {
-            continue;
-        };
         let mut row = begin(lane, measured);
-        times(measured, latency, &mut row, 1e6);
-        if let Some(phases) = &measured.phases {
+        row.extend(times(measured, 1e6));
+        if let Some(phases) = measured.phases.as_ref().filter(|_| !measured.overloaded()) {
             let mean = |h: &Histogram<u64>| match h.is_empty() {
                 true => "-".into(),
                 false => figure(h.mean() / 1e6),
@@ -215,27 +214,32 @@ fn opens(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
             row.extend([&p.tcp, &p.tls, &p.request, &p.first_byte].map(mean));
         }
         rows.push(row);
-        rows.extend(uncorrected(latency, 1e6));
+        rows.extend(uncorrected(measured, 1e6));
     }
     rows
 }
 
-fn times(measured: &Measured, latency: &Latency, row: &mut Vec<String>, unit: f64) {
+/// The cells for the times, or that there are none to speak of.
+fn times(measured: &Measured, unit: f64) -> Vec<String> {
     if let Some(pace) = measured.pace.as_ref().filter(|p| p.overloaded()) {
         let said = format!(
-            "overloaded: {} of {} per second",
+            "overloaded: {} of {} per second; -P sets how many may be under way",
             figure(pace.achieved),
             figure(pace.offered)
         );
-        row.push(style(said).red().to_string());
-        return;
+        return vec![style(said).red().to_string()];
     }
-    row.extend(quantiles(latency.best(), unit));
-    row.push(sparkline(latency.best()));
+    let mut row = Vec::new();
+    if let Some(latency) = measured.service_latency() {
+        row.extend(quantiles(latency.best(), unit));
+        row.push(sparkline(latency.best()));
+    }
+    row
 }
 
 /// The line below a corrected one: what would have been seen by who only looks when something is sent.
-fn uncorrected(latency: &Latency, unit: f64) -> Option<Vec<String>> {
+fn uncorrected(measured: &Measured, unit: f64) -> Option<Vec<String>> {
+    let latency = measured.service_latency()?;
     latency.corrected.as_ref()?;
     let mut row = vec![
         "  uncorrected".into(),
@@ -292,7 +296,8 @@ fn sparkline(histogram: &Histogram<u64>) -> String {
 }
 
 fn holds(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
-    let base = lanes.iter().find(|(lane, _)| lane.name == "direct");
+    let is_direct = |lane: &LaneReport| lane.kind == LaneKind::Direct;
+    let base = lanes.iter().find(|(lane, _)| is_direct(lane));
     let base = base.and_then(|(_, m)| m.value.as_ref()).map(|v| v.mean);
     let head = [
         "",
@@ -308,7 +313,7 @@ fn holds(lanes: &[(&LaneReport, &Measured)]) -> Vec<Vec<String>> {
         let Some(held) = &measured.held else { continue };
         let value = measured.value.as_ref().map(|v| v.mean);
         let more = match (value, base) {
-            (Some(value), Some(base)) if lane.name != "direct" => figure((value - base) / 1e3),
+            (Some(value), Some(base)) if !is_direct(lane) => figure((value - base) / 1e3),
             _ => String::new(),
         };
         let each = held.memory.iter().map(|(name, memory)| {
