@@ -2,31 +2,58 @@
 
 use crate::base::{Blame, Error, Kind, Result, Setup, Stage};
 use crate::bench::lane::{Opened, Opener, Opening};
+use crate::bench::meter::{Child, Commands, reap, used_by};
 use crate::wire::{Abort, Wire};
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::io;
+use std::os::unix::process::CommandExt;
 use std::pin::Pin;
-use std::process::Stdio;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{ChildStdin, ChildStdout};
 
 /// Runs a command line with sh, once for each connection.
 pub struct CommandOpener {
     line: String,
-    live: Live,
+    books: Books,
 }
 
-/// Process ids of those that run.
-type Live = Arc<Mutex<Vec<u32>>>;
+type Books = Arc<Mutex<Book>>;
+
+/// The processes that were started, by their numbers. Nobody else waits for them, so until [`Book::reap`] does, each has
+/// its number and its CPU time can be read, though it has ended.
+#[derive(Default)]
+struct Book {
+    /// With a connection.
+    live: Vec<u32>,
+    /// Killed, and not yet waited for.
+    dying: Vec<u32>,
+    /// CPU time of those that were waited for.
+    ended: Duration,
+}
+
+impl Book {
+    fn reap(&mut self) {
+        let ended = &mut self.ended;
+        self.dying.retain(|pid| match reap(*pid) {
+            Child::Running => true,
+            Child::Ended(used) => {
+                *ended += used;
+                false
+            }
+            Child::Gone => false,
+        });
+    }
+}
 
 impl CommandOpener {
     pub fn new(line: String) -> Self {
         CommandOpener {
             line,
-            live: Live::default(),
+            books: Books::default(),
         }
     }
 
@@ -38,21 +65,23 @@ impl CommandOpener {
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             // Whatever it starts in turn ends with it.
-            .process_group(0)
-            .kill_on_drop(true);
-        let child = command.spawn().map_err(|e| cannot(&e.to_string()))?;
+            .process_group(0);
+        let mut child = command.spawn().map_err(|e| cannot(&e.to_string()))?;
+        let mut book = lock(&self.books);
+        book.live.push(child.id());
+        // Else those that ended would pile up in a turn of opens.
+        book.reap();
+        drop(book);
         let mut wire = CommandWire {
             pid: child.id(),
-            child,
             stdin: None,
             stdout: None,
-            live: self.live.clone(),
+            books: self.books.clone(),
         };
-        wire.stdin = wire.child.stdin.take();
-        wire.stdout = wire.child.stdout.take();
-        if let Some(pid) = wire.pid {
-            lock(&self.live).push(pid);
-        }
+        let stdin = child.stdin.take().map(ChildStdin::from_std).transpose();
+        let stdout = child.stdout.take().map(ChildStdout::from_std).transpose();
+        wire.stdin = stdin.map_err(|e| cannot(&e.to_string()))?;
+        wire.stdout = stdout.map_err(|e| cannot(&e.to_string()))?;
         // A process has no phases that we could see: all of it is the request, until the first octet.
         let setup = Setup {
             request: started.elapsed(),
@@ -74,8 +103,8 @@ fn exec(line: &str) -> String {
     }
 }
 
-fn lock(live: &Live) -> std::sync::MutexGuard<'_, Vec<u32>> {
-    live.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock(books: &Books) -> MutexGuard<'_, Book> {
+    books.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn cannot(why: &str) -> Error {
@@ -88,8 +117,15 @@ impl Opener for CommandOpener {
         Box::pin(async { self.start() })
     }
 
-    fn processes(&self) -> Vec<u32> {
-        lock(&self.live).clone()
+    fn processes(&self) -> Commands {
+        // Read under the lock: none of them can pass from those that are read to those that have ended, or be in both.
+        let mut book = lock(&self.books);
+        book.reap();
+        let there = [&book.live[..], &book.dying].concat();
+        Commands {
+            used: book.ended + used_by(&there),
+            live: book.live.clone(),
+        }
     }
 
     fn is_costly(&self) -> bool {
@@ -98,11 +134,10 @@ impl Opener for CommandOpener {
 }
 
 struct CommandWire {
-    child: Child,
-    pid: Option<u32>,
+    pid: u32,
     stdin: Option<ChildStdin>,
     stdout: Option<ChildStdout>,
-    live: Live,
+    books: Books,
 }
 
 impl Wire for CommandWire {
@@ -114,14 +149,24 @@ impl Wire for CommandWire {
 
 impl Drop for CommandWire {
     fn drop(&mut self) {
-        let Some(pid) = self.pid else { return };
-        lock(&self.live).retain(|live| *live != pid);
-        let group = i32::try_from(pid).ok().and_then(Pid::from_raw);
-        // One that has ended, but was not waited for yet, still has its group.
-        if let Some(group) = group.filter(|_| !matches!(self.child.try_wait(), Ok(Some(_)))) {
-            let _ = kill_process_group(group, Signal::KILL);
+        let mut book = lock(&self.books);
+        book.live.retain(|live| *live != self.pid);
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        // It was not waited for, so its number is its own and its group's, even when it has ended and left others of its
+        // group behind. Only where children are not to be waited for (SIGCHLD is ignored) both may be gone, and the
+        // number a stranger's.
+        if let Some(pid) = pid.filter(|pid| is_child(*pid)) {
+            let _ = kill_process_group(pid, Signal::KILL);
         }
+        book.dying.push(self.pid);
+        book.reap();
     }
+}
+
+/// One that runs or has ended, and was not waited for; it is not waited for here either.
+fn is_child(pid: Pid) -> bool {
+    let look = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+    waitid(WaitId::Pid(pid), look).is_ok()
 }
 
 impl AsyncRead for CommandWire {

@@ -1,7 +1,6 @@
 //! Where a measurement was made: without that a figure says little.
 
-use crate::bench::meter;
-use std::collections::HashMap;
+use crate::bench::meter::{self, Family, Used};
 use std::fs;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -88,46 +87,102 @@ fn model(cpuinfo: &str) -> String {
     value.map_or_else(String::new, |(_, name)| name.trim().to_owned())
 }
 
-/// What every process of the machine has used, to be compared later.
+/// What every process of the machine has used, and the machine in all, to be compared later.
 pub struct Census {
     at: Instant,
-    used: HashMap<u32, Duration>,
+    used: Family,
+    busy: Duration,
 }
 
 impl Census {
     pub fn take() -> Self {
         Census {
             at: Instant::now(),
-            used: processes()
-                .into_iter()
-                .map(|pid| (pid, meter::process_cpu(pid)))
-                .collect(),
+            used: everybody(),
+            busy: busy(),
         }
     }
 
-    /// Processes, but for `ours`, that used noticeably much since; the busiest first.
+    /// Processes, but for `ours`, that used noticeably much since; the busiest first. Last, what was used by none that
+    /// is there now.
     pub fn disturbances(&self, ours: &[u32]) -> Vec<(String, f64)> {
+        let own = std::process::id();
+        let busy = busy().saturating_sub(self.busy);
+        let now = everybody();
         let elapsed = self.at.elapsed().as_secs_f64();
-        let mut found: Vec<(String, f64)> = processes()
-            .into_iter()
-            .filter(|pid| *pid != std::process::id() && !ours.contains(pid))
-            .filter_map(|pid| {
-                let before = self.used.get(&pid).copied().unwrap_or_default();
-                let used = meter::process_cpu(pid).saturating_sub(before);
-                let share = used.as_secs_f64() / elapsed;
-                let name = format!("{} ({pid})", meter::name(&pid.to_string()));
-                (share > DISTURBANCE).then_some((name, share))
-            })
-            .collect();
+        let share = |time: Duration| time.as_secs_f64() / elapsed;
+        // A thread of the kernel works for whoever has work for it: for our own traffic, mostly.
+        let is_ours = |pid: &u32| {
+            let child = now.get(pid).is_some_and(|used| used.parent == own);
+            *pid == own || child || ours.contains(pid)
+        };
+        let is_kernel = |pid: &u32| now.get(pid).is_some_and(|used| used.kernel);
+        let mut found = Vec::new();
+        let (mut explained, mut ended) = (Duration::ZERO, Duration::ZERO);
+        for (pid, spent) in meter::spent(&self.used, &now) {
+            explained += spent.own;
+            if is_ours(&pid) {
+                explained += spent.reaped;
+            } else if !is_kernel(&pid) {
+                ended += spent.reaped;
+                let share = share(spent.own);
+                if share > DISTURBANCE {
+                    found.push((format!("{} ({pid})", meter::name(&pid.to_string())), share));
+                }
+            }
+        }
         found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        // Most that ended left word of what they used with those above them. Not so those that nobody waited for, and
+        // those that another container hides; the machine's sum knows of them, but less precisely.
+        let rest = share(ended).max(share(rest(busy, explained)));
+        if rest > DISTURBANCE {
+            found.push(("other processes that have ended".to_owned(), rest));
+        }
         found
     }
 }
 
-fn processes() -> Vec<u32> {
+/// What is not explained of the machine's time. That was not measured but sampled, once a tick: as many samples as are
+/// off by chance do not count.
+fn rest(busy: Duration, explained: Duration) -> Duration {
+    let tick = meter::from_ticks(1);
+    let samples = busy.as_secs_f64() / tick.as_secs_f64();
+    busy.saturating_sub(explained)
+        .saturating_sub(tick.mul_f64(2.0 * samples.sqrt()))
+}
+
+/// CPU time of all processes and threads of the kernel since the start, those included that have ended. Interrupts are
+/// left out: what they did for whom is not known, and while something is measured it was mostly for that.
+fn busy() -> Duration {
+    let stat = fs::read_to_string("/proc/stat").unwrap_or_default();
+    // "cpu", two spaces, then user, nice, system, idle, …; guests are in user and nice.
+    let line = stat.lines().next().unwrap_or("");
+    let numbers = line.split_ascii_whitespace().skip(1).take(3);
+    let ticks = numbers.filter_map(|n| n.parse::<u64>().ok()).sum();
+    meter::from_ticks(ticks)
+}
+
+fn everybody() -> Family {
     let Ok(entries) = fs::read_dir("/proc") else {
-        return Vec::new();
+        return Family::new();
     };
     let names = entries.flatten().map(|e| e.file_name());
-    names.filter_map(|n| n.to_str()?.parse().ok()).collect()
+    let pids = names.filter_map(|n| n.to_str()?.parse().ok());
+    pids.filter_map(|pid| Some((pid, Used::read(pid)?)))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rest_is_what_chance_does_not_explain() {
+        let ms = Duration::from_millis;
+        // 12 s are 1,200 samples, of which 70 may be off.
+        let found = rest(ms(12_000), ms(8_000));
+        assert!((ms(3_300)..ms(3_310)).contains(&found), "{found:?}");
+        assert_eq!(rest(ms(1_000), ms(860)), Duration::ZERO);
+        assert_eq!(rest(ms(8_000), ms(12_000)), Duration::ZERO);
+    }
 }

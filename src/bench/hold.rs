@@ -39,7 +39,7 @@ pub async fn turn(
     // What earlier turns left must not pass for room that these tunnels do not need.
     give_back();
     let memory_before = settled(meter).await;
-    let cpu_before = meter.cpu(&[]);
+    let cpu_before = meter.cpu(&lane.opener.processes());
     let echoes = open_all(lane, settings, wanted, samples).await?;
     let opened = echoes.len() as u64;
     let idle = Instant::now();

@@ -2,6 +2,7 @@
 
 use crate::base::{Result, Setup};
 use crate::bench::LaneKind;
+use crate::bench::meter::Commands;
 use crate::carrier::Carrier;
 use crate::wire::BoxWire;
 use std::future::Future;
@@ -13,8 +14,8 @@ pub trait Opener: Send + Sync {
     fn open(&self) -> Opening<'_>;
 
     /// Processes that live as long as their connections, and are this way's alone.
-    fn processes(&self) -> Vec<u32> {
-        Vec::new()
+    fn processes(&self) -> Commands {
+        Commands::default()
     }
 
     /// A process for each connection: not as many can be held as there could be sockets.

@@ -1,7 +1,21 @@
-//! CPU time and memory of processes and of this process's threads, as Linux counts them in /proc (proc(5)).
+//! CPU time and memory of processes and of this process's threads, as Linux counts them.
+//!
+//! Processes and threads come and go while a lane has its turn, so two sums of what lives would tell too little, or less
+//! than nothing: a [`Snapshot`] knows each of them, and [`since`] compares one by one.
+
+mod clock;
+mod family;
+mod ports;
+
+pub use clock::{Child, reap};
+pub use family::{Family, Spent, Used, from_ticks};
+pub use ports::{listeners, unseen};
 
 use crate::bench::report::Cpu;
+use family::members;
+use std::collections::HashMap;
 use std::fs;
+use std::ops::Deref;
 use std::time::Duration;
 
 /// Threads of the target in this process have this name, and of the embedded proxy that.
@@ -21,6 +35,44 @@ impl Memory {
     }
 }
 
+/// A lane's commands.
+#[derive(Clone, Debug, Default)]
+pub struct Commands {
+    /// Those that carry a connection.
+    pub live: Vec<u32>,
+    /// CPU time of all that there were so far, ended ones included.
+    pub used: Duration,
+}
+
+impl Deref for Commands {
+    type Target = [u32];
+
+    fn deref(&self) -> &[u32] {
+        &self.live
+    }
+}
+
+impl IntoIterator for Commands {
+    type Item = u32;
+    type IntoIter = std::vec::IntoIter<u32>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.live.into_iter()
+    }
+}
+
+/// What everything has used so far.
+#[derive(Clone, Debug, Default)]
+pub struct Snapshot {
+    /// All of this process, and its threads by number that are not the load generator.
+    own: Duration,
+    target_threads: HashMap<u32, Duration>,
+    embedded_threads: HashMap<u32, Duration>,
+    target: Family,
+    others: Family,
+    commands: Duration,
+}
+
 /// Processes whose use counts beside our own, each with its descendants.
 #[derive(Clone, Debug, Default)]
 pub struct Meter {
@@ -30,31 +82,34 @@ pub struct Meter {
 }
 
 impl Meter {
-    /// CPU time used so far.
-    pub fn cpu(&self, commands: &[u32]) -> Cpu {
-        let mut cpu = Cpu::default();
-        for (name, used) in threads("self") {
+    /// CPU time used so far. For the load generator that is whatever this process used and its other threads did not, so
+    /// that threads count that have ended.
+    pub fn cpu(&self, commands: &Commands) -> Snapshot {
+        let mut snapshot = Snapshot::default();
+        for (number, name, used) in threads() {
             match name.as_str() {
-                TARGET_THREAD => cpu.target += used,
-                EMBEDDED_THREAD => cpu.embedded += used,
-                _ => cpu.load += used,
-            }
+                TARGET_THREAD => snapshot.target_threads.insert(number, used),
+                EMBEDDED_THREAD => snapshot.embedded_threads.insert(number, used),
+                _ => None,
+            };
         }
-        let target = families(&self.target);
-        cpu.target += target.iter().copied().map(process_cpu).sum::<Duration>();
-        let others = self.between(&target, commands);
-        cpu.others = others.into_iter().map(process_cpu).sum();
-        cpu
+        let own = rustix::time::clock_gettime(rustix::time::ClockId::ProcessCPUTime);
+        snapshot.own = Duration::try_from(own).unwrap_or_default();
+        let target = members(&self.target);
+        snapshot.others = family::read(&self.between(&target, &[]));
+        snapshot.target = family::read(&target);
+        snapshot.commands = commands.used;
+        snapshot
     }
 
     /// All processes that are known, with the commands.
     pub fn processes(&self, commands: &[u32]) -> Vec<u32> {
-        families(&[&self.others[..], &self.target, commands].concat())
+        members(&[&self.others[..], &self.target, commands].concat())
     }
 
     /// Those that are neither target nor ourselves.
     fn between(&self, target: &[u32], commands: &[u32]) -> Vec<u32> {
-        let mut all = families(&[&self.others, commands].concat());
+        let mut all = members(&[&self.others, commands].concat());
         all.retain(|pid| !target.contains(pid));
         all
     }
@@ -64,7 +119,7 @@ impl Meter {
     pub fn memory(&self, commands: &[u32]) -> Vec<(String, u64)> {
         let own = resident("self").map(|n| ("tuncat bench".to_owned(), n));
         let mut all: Vec<(String, u64)> = own.into_iter().collect();
-        let target = families(&self.target);
+        let target = members(&self.target);
         let between = self.between(&target, commands);
         let named = between.iter().map(|pid| (None, pid));
         let target = target.iter().map(|pid| (Some("target"), pid));
@@ -84,13 +139,30 @@ impl Meter {
 }
 
 /// What was used since `before`.
-pub fn since(before: Cpu, now: Cpu) -> Cpu {
+pub fn since(before: Snapshot, now: Snapshot) -> Cpu {
+    let target = by_threads(&before.target_threads, &now.target_threads);
+    let embedded = by_threads(&before.embedded_threads, &now.embedded_threads);
+    let own = now.own.saturating_sub(before.own);
     Cpu {
-        load: now.load.saturating_sub(before.load),
-        target: now.target.saturating_sub(before.target),
-        embedded: now.embedded.saturating_sub(before.embedded),
-        others: now.others.saturating_sub(before.others),
+        load: own.saturating_sub(target + embedded),
+        target: target + by_processes(&before.target, &now.target),
+        embedded,
+        others: by_processes(&before.others, &now.others)
+            + now.commands.saturating_sub(before.commands),
     }
+}
+
+fn by_threads(before: &HashMap<u32, Duration>, now: &HashMap<u32, Duration>) -> Duration {
+    let used = now.iter().map(|(number, now)| {
+        let before = before.get(number).copied().unwrap_or_default();
+        now.saturating_sub(before)
+    });
+    used.sum()
+}
+
+fn by_processes(before: &Family, now: &Family) -> Duration {
+    let spent = spent(before, now);
+    spent.values().map(|spent| spent.own + spent.reaped).sum()
 }
 
 impl std::ops::Add for Cpu {
@@ -106,34 +178,14 @@ impl std::ops::Add for Cpu {
     }
 }
 
-/// Processes and their descendants, each once: a worker may listen on the port of the process that started it.
-fn families(roots: &[u32]) -> Vec<u32> {
-    let mut all = Vec::new();
-    for root in roots {
-        if !all.contains(root) {
-            all.push(*root);
-        }
-    }
-    let mut next = 0;
-    while let Some(pid) = all.get(next) {
-        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
-        let children = children.unwrap_or_default();
-        let children = children
-            .split_ascii_whitespace()
-            .filter_map(|c| c.parse().ok());
-        let new: Vec<u32> = children.filter(|c| !all.contains(c)).collect();
-        all.extend(new);
-        next += 1;
-    }
-    all
+/// What processes have used that live, with those below them, ended ones included.
+pub fn used_by(roots: &[u32]) -> Duration {
+    family::total(roots)
 }
 
-/// CPU time of all threads of a process that live.
-pub fn process_cpu(pid: u32) -> Duration {
-    threads(&pid.to_string())
-        .into_iter()
-        .map(|(_, used)| used)
-        .sum()
+/// What each process used between two looks.
+pub fn spent(before: &Family, now: &Family) -> HashMap<u32, Spent> {
+    family::since(before, now)
 }
 
 /// A process's name; its number where that is not told.
@@ -142,17 +194,19 @@ pub fn name(pid: &str) -> String {
     name.map_or_else(|_| pid.into(), |name| name.trim().into())
 }
 
-fn threads(pid: &str) -> Vec<(String, Duration)> {
-    let Ok(tasks) = fs::read_dir(format!("/proc/{pid}/task")) else {
+/// Of this process, with their numbers and names.
+fn threads() -> Vec<(u32, String, Duration)> {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
         return Vec::new();
     };
     let used = tasks.flatten().filter_map(|task| {
+        let number = task.file_name().to_str()?.parse().ok()?;
         let folder = task.path();
         // The first number of schedstat is nanoseconds on a CPU.
         let used = fs::read_to_string(folder.join("schedstat")).ok()?;
         let used = used.split(' ').next()?.parse().ok()?;
         let name = fs::read_to_string(folder.join("comm")).ok()?;
-        Some((name.trim().to_owned(), Duration::from_nanos(used)))
+        Some((number, name.trim().to_owned(), Duration::from_nanos(used)))
     });
     used.collect()
 }
@@ -163,86 +217,46 @@ fn resident(pid: &str) -> Option<u64> {
     Some(pages * rustix::param::page_size() as u64)
 }
 
-/// Processes that listen on a TCP port of this machine, as far as we may look.
-pub fn listeners(port: u16) -> Vec<u32> {
-    let inodes: Vec<String> = ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|table| fs::read_to_string(table).ok())
-        .flat_map(|table| listening_inodes(&table, port))
-        .collect();
-    let sockets: Vec<String> = inodes.iter().map(|i| format!("socket:[{i}]")).collect();
-    let Ok(processes) = fs::read_dir("/proc") else {
-        return Vec::new();
-    };
-    let own = std::process::id();
-    let pids = processes.flatten().filter_map(|process| {
-        let pid: u32 = process.file_name().to_str()?.parse().ok()?;
-        let mut open = fs::read_dir(process.path().join("fd")).ok()?.flatten();
-        let holds = open.any(|fd| {
-            let to = fs::read_link(fd.path()).unwrap_or_default();
-            sockets
-                .iter()
-                .any(|socket| to.as_os_str() == socket.as_str())
-        });
-        (holds && pid != own).then_some(pid)
-    });
-    pids.collect()
-}
-
-/// Columns of /proc/net/tcp: number, local address, remote address, state (0A is LISTEN), …, inode as the tenth.
-fn listening_inodes(table: &str, port: u16) -> Vec<String> {
-    let end = format!(":{port:04X}");
-    let lines = table.lines().filter_map(|line| {
-        let columns: Vec<&str> = line.split_ascii_whitespace().collect();
-        let (local, state) = (columns.get(1)?, columns.get(3)?);
-        (local.ends_with(&end) && *state == "0A").then(|| columns.get(9).copied().map(String::from))
-    });
-    lines.flatten().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn a_listener_is_found_in_the_table() {
-        let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode\n   \
-                     0: 0100007F:1F90 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4711 1 0 100 0 0 10 0\n   \
-                     1: 0100007F:1F90 0100007F:9C40 01 00000000:00000000 00:00000000 00000000     0        0 4712 1 0 100 0 0 10 0\n";
-        assert_eq!(listening_inodes(table, 8080), ["4711"]);
-        assert_eq!(listening_inodes(table, 8081), [""; 0]);
-    }
-
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_child_counts_once_however_often_it_is_named() {
-        let mut child = std::process::Command::new("sleep")
-            .arg("60")
-            .spawn()
-            .unwrap();
-        let (own, pid) = (std::process::id(), child.id());
-        let all = families(&[pid, own, own]);
-        let times = |pid| all.iter().filter(|p| **p == pid).count();
-        assert_eq!((times(own), times(pid)), (1, 1), "{all:?}");
+    fn one_that_is_named_twice_counts_as_the_target() {
+        let mut command = std::process::Command::new("cat");
+        command.stdin(std::process::Stdio::piped());
+        let mut child = command.spawn().unwrap();
         let meter = Meter {
-            others: vec![pid],
-            target: vec![pid],
+            others: vec![child.id()],
+            target: vec![child.id()],
         };
         let memory = meter.memory(&[]);
+        let cpu = meter.cpu(&Commands::default());
         child.kill().unwrap();
         child.wait().unwrap();
         let names: Vec<&str> = memory.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["tuncat bench", "target"]);
+        assert_eq!((cpu.target.len(), cpu.others.len()), (1, 0));
     }
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn our_own_use_shows() {
+    fn our_own_use_shows_and_that_of_threads_that_ended() {
         let meter = Meter::default();
-        let before = meter.cpu(&[]);
-        let mut n = 0_u64;
-        while since(before, meter.cpu(&[])).total() < Duration::from_millis(2) {
-            n = std::hint::black_box(n + 1);
+        let spin = |name: &str| {
+            let name = name.to_owned();
+            let thread = std::thread::Builder::new().name(name).spawn(|| {
+                let began = std::time::Instant::now();
+                while began.elapsed() < Duration::from_millis(20) {}
+            });
+            thread.unwrap().join().unwrap();
+        };
+        let before = meter.cpu(&Commands::default());
+        let mut load = Duration::ZERO;
+        while load < Duration::from_millis(40) {
+            spin("worker");
+            load = since(before.clone(), meter.cpu(&Commands::default())).load;
         }
         let memory = meter.memory(&[]);
         assert!(memory[0].1 > 100_000, "{memory:?}");

@@ -4,6 +4,7 @@ mod honesty;
 mod html;
 mod json;
 mod link;
+mod meter;
 mod relay;
 mod sample;
 mod usage;
