@@ -190,7 +190,7 @@ fn what_a_command_leaves_behind_ends_with_it() {
     let folder = tempfile::tempdir().expect("a folder");
     let file = folder.path().join("pids");
     let command = format!(
-        "left=tail -f /dev/null >/dev/null & echo $! >> {}; exec cat",
+        "left=sleep 300 >/dev/null 2>&1 & echo $! >> {}; exec cat",
         file.display()
     );
     let output = bench([
@@ -202,6 +202,8 @@ fn what_a_command_leaves_behind_ends_with_it() {
         &command,
         "-m",
         "open",
+        "--rate",
+        "20",
         "-t",
         "1",
         "--rounds",
