@@ -3,7 +3,7 @@
 use crate::base::{Builtin, Error, Host, Proxy, Result, Target};
 use crate::bench::command::CommandOpener;
 use crate::bench::lane::{Opened, Opening};
-use crate::bench::meter::{EMBEDDED_THREAD, Meter, TARGET_THREAD, listeners};
+use crate::bench::meter::{EMBEDDED_THREAD, Meter, TARGET_THREAD, listeners, unseen};
 use crate::bench::{self, Lane, LaneKind, Opener, Report};
 use crate::cli::Bench;
 use crate::cmd::serve::{ended_by, raise_descriptor_limit};
@@ -47,6 +47,11 @@ pub fn run(args: &Bench) -> Result<()> {
         let measured = async {
             lanes(&plan, &target, &mut built).await?;
             let meter = meter(args, &target, &built);
+            for port in built.here.iter().filter(|port| unseen(**port)) {
+                report::warning(&format!(
+                    "CPU time and memory of what listens on port {port} are not known: give --watch, or run as its user"
+                ));
+            }
             let mut progress = Progress::new();
             bench::run(&built.lanes, &plan.settings, &meter, &mut |step| {
                 progress.show(&step);
