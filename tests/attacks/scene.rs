@@ -1,7 +1,7 @@
 //! A terminator under attack: what it costs it, and somebody else's tunnel through it at the same time.
 
 use super::peer::{ECHO, Peer};
-use crate::support::process::{cpu, descriptors, peak_memory, resident, threads};
+use crate::support::process::{cpu, descriptors, is_at_rest, peak_memory, resident, threads};
 use crate::support::{Serve, pattern, wait_for};
 use rustix::process::Pid;
 use std::fs;
@@ -94,6 +94,11 @@ impl Scene {
 
     pub fn threads(&self) -> usize {
         threads(self.pid)
+    }
+
+    /// Waits until it has nothing to do: none of its threads runs or wants to.
+    pub fn wait_for_rest(&self) {
+        wait_for("the server to rest", || is_at_rest(self.pid).then_some(()));
     }
 
     /// Waits until it has `count` connections, beside that of the bystander.

@@ -33,6 +33,19 @@ pub fn cpu(pid: Pid) -> Duration {
     Duration::from_nanos(spent.sum())
 }
 
+/// None of its threads runs or wants to.
+pub fn is_at_rest(pid: Pid) -> bool {
+    let mut tasks = fs::read_dir(path(pid, "task")).expect("threads");
+    tasks.all(|task| {
+        let stat = task.and_then(|task| fs::read_to_string(task.path().join("stat")));
+        // The state follows the name, which is in parentheses and may hold some itself.
+        stat.is_ok_and(|stat| {
+            stat.rsplit_once(") ")
+                .is_some_and(|(_, s)| s.starts_with('S'))
+        })
+    })
+}
+
 /// Where it is lower than it may be, the limit of this process's own descriptors: a test or bench holds both ends of
 /// everything.
 pub fn raise_descriptor_limit() {
