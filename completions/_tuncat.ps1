@@ -62,6 +62,7 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             [CompletionResult]::new('--fin-now', '--fin-now', [CompletionResultType]::ParameterName, 'At the end of stdin send the FIN at once, whatever the proxy does with it')
             [CompletionResult]::new('-z', '-z', [CompletionResultType]::ParameterName, 'Only open the tunnel and close it: the exit code tells whether that works')
             [CompletionResult]::new('--zero-io', '--zero-io', [CompletionResultType]::ParameterName, 'Only open the tunnel and close it: the exit code tells whether that works')
+            [CompletionResult]::new('--fdpass', '--fdpass', [CompletionResultType]::ParameterName, 'Give the tunnel''s socket to the process at the other end of stdout, and leave')
             [CompletionResult]::new('-v', '-v', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('--verbose', '--verbose', [CompletionResultType]::ParameterName, 'Tell on stderr what happens; twice for more')
             [CompletionResult]::new('--json', '--json', [CompletionResultType]::ParameterName, 'At the end, or on failure, one JSON object on stderr')

@@ -58,6 +58,7 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand --fin-now 'At the end of stdin send the FIN at once, whatever the proxy does with it'
             cand -z 'Only open the tunnel and close it: the exit code tells whether that works'
             cand --zero-io 'Only open the tunnel and close it: the exit code tells whether that works'
+            cand --fdpass 'Give the tunnel''s socket to the process at the other end of stdout, and leave'
             cand -v 'Tell on stderr what happens; twice for more'
             cand --verbose 'Tell on stderr what happens; twice for more'
             cand --json 'At the end, or on failure, one JSON object on stderr'

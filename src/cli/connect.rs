@@ -42,6 +42,13 @@ pub struct Connect {
     #[arg(short = 'z', long)]
     pub zero_io: bool,
 
+    /// Give the tunnel's socket to the process at the other end of stdout, and leave
+    ///
+    /// For ssh with ProxyUseFdpass=yes: no tuncat stays behind, and ssh speaks to the proxy's socket itself. Only where the tunnel is the bytes
+    /// on that socket: through proxies in the clear with h1, or without a proxy.
+    #[arg(long, conflicts_with_all = ["idle_timeout", "fin_now", "fin_delay", "zero_io"])]
+    pub fdpass: bool,
+
     #[command(flatten)]
     pub output: Output,
 }
@@ -49,5 +56,6 @@ pub struct Connect {
 const EXAMPLES: &str = "\
 Examples:
   ssh -o ProxyCommand='tuncat connect -x http://proxy:3128 %h %p' user@host
+  ssh -o ProxyUseFdpass=yes -o ProxyCommand='tuncat connect --fdpass -x http://proxy:3128 %h %p' user@host
   echo hello | tuncat connect -x embedded: echo:
   tuncat connect -z -x https://proxy:443 -U me example.com:22";

@@ -5,7 +5,7 @@ use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Connect;
 use crate::cmd::signals::Signals;
-use crate::cmd::{route, runtime};
+use crate::cmd::{fdpass, route, runtime};
 use crate::dial::Tunnel;
 use crate::plan::{Environment, RoutePlan};
 use crate::relay::{Access, End, Near, Options, Outcome, Side, relay_until};
@@ -40,6 +40,9 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let target = target(args).map_err(|why| Error::usage(format!("target: {why}")))?;
     *summary = Summary::new(&target);
     let mut plan = RoutePlan::new(&args.proxy, &Environment::of_process(), &target)?;
+    if args.fdpass {
+        fdpass::check(&plan)?;
+    }
     route::prepare(&mut plan)?;
     summary.warnings = plan.warnings.clone();
     if !args.output.json {
@@ -48,10 +51,11 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let runtime = runtime(Builder::new_current_thread())?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
-        let (dialer, way) = tokio::select! {
+        let (mut dialer, way) = tokio::select! {
             dialer = route::dialer(&plan) => dialer?,
             number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
         };
+        dialer.sparing = args.fdpass;
         summary.route = way.words;
         let tunnel = tokio::select! {
             tunnel = dialer.open(&target) => tunnel,
@@ -112,6 +116,9 @@ async fn carry(
     summary.setup = Some(setup);
     summary.carrier = carrier;
     tracing::info!("tunnel to {target} open in {setup}");
+    if args.fdpass {
+        return fdpass::hand_over(wire);
+    }
     if args.zero_io {
         // A proxy that has closed already is no reason to fail: the tunnel was opened.
         let _ = wire.shutdown().await;

@@ -5,6 +5,7 @@ mod bench;
 mod connect;
 mod doctor;
 mod embedded;
+mod fdpass;
 mod generate;
 mod listen;
 mod output;

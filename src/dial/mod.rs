@@ -53,6 +53,8 @@ pub struct Dialer {
     pub network: Network,
     /// For everything until a tunnel is open; zero for no limit.
     pub connect_timeout: Duration,
+    /// Nothing behind the proxies' answers is read, so that the tunnel's socket can be given away. Slower.
+    pub sparing: bool,
     /// With the last hop, where its carrier has them.
     sessions: Sessions,
     ladder: Ladder,
@@ -83,6 +85,7 @@ impl Dialer {
             hops,
             network,
             connect_timeout,
+            sparing: false,
             sessions: Sessions::new(connections),
             ladder: Ladder::default(),
         }

@@ -8,7 +8,7 @@ use crate::dial::sessions::Known;
 use crate::dial::tcp::Role;
 use crate::dial::{Dialer, tls};
 use crate::http::{TunnelRequest, request};
-use crate::wire::{BoxWire, Deadline};
+use crate::wire::{BoxWire, Deadline, Sparing};
 use std::net::SocketAddr;
 use std::time::Instant;
 
@@ -91,10 +91,12 @@ impl Way<'_> {
     pub async fn reach_clear(&mut self, n: usize) -> Result<(BoxWire, HalfClose)> {
         let first = &self.dialer.hops[0].proxy;
         let label = format!("proxy {first}");
-        let mut wire: BoxWire = Box::new(
-            self.tcp(&first.host, first.port, Role::Proxy, &label)
-                .await?,
-        );
+        let socket = self.tcp(&first.host, first.port, Role::Proxy, &label);
+        let socket = socket.await?;
+        let mut wire: BoxWire = match self.dialer.sparing {
+            true => Box::new(Sparing(socket)),
+            false => Box::new(socket),
+        };
         let mut half_close = HalfClose::Kept;
         for hop in 0..n {
             let next = &self.dialer.hops[hop + 1].proxy;

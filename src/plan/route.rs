@@ -111,6 +111,23 @@ impl RoutePlan {
     }
 }
 
+impl RoutePlan {
+    /// Why a tunnel of this route is more than the bytes on a socket, where it is.
+    pub fn is_wrapped(&self) -> Option<String> {
+        let proxies = match &self.route {
+            Route::Direct => return None,
+            Route::Embedded => return Some("embedded: is inside this process".into()),
+            Route::Proxies(proxies) => proxies,
+        };
+        let mut hops = proxies.iter().zip(&self.via);
+        hops.find_map(|(proxy, via)| match via.first() {
+            _ if proxy.scheme == Scheme::Https => Some(format!("{proxy} is spoken to over TLS")),
+            Some(Carrier::H1) => None,
+            carrier => Some(format!("{proxy} is used with {}", (*carrier?))),
+        })
+    }
+}
+
 /// How names become addresses.
 pub fn network(options: &ProxyOptions) -> Network {
     Network {

@@ -3,14 +3,17 @@
 //! what is below.
 
 pub mod deadline;
+pub mod handover;
 pub mod prefixed;
 pub mod socket;
+pub mod sparing;
 pub mod stdio;
 pub mod tls;
 
 pub use deadline::Deadline;
 pub use prefixed::Prefixed;
 pub use socket::Socket;
+pub use sparing::Sparing;
 
 use std::io;
 use std::task::Context;
@@ -56,6 +59,9 @@ pub trait Wire: AsyncRead + AsyncWrite + Send + Unpin {
     fn is_raw(&self) -> bool {
         false
     }
+
+    /// Somebody else has [`Wire::tcp`] too and goes on with it: dropping this wire ends nothing.
+    fn let_go(&mut self) {}
 }
 
 pub type BoxWire = Box<dyn Wire>;
@@ -83,6 +89,10 @@ impl Wire for BoxWire {
 
     fn is_raw(&self) -> bool {
         (**self).is_raw()
+    }
+
+    fn let_go(&mut self) {
+        (**self).let_go();
     }
 }
 

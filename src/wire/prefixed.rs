@@ -49,6 +49,10 @@ impl<W: Wire> Wire for Prefixed<W> {
     fn is_raw(&self) -> bool {
         self.prefix.is_empty() && self.inner.is_raw()
     }
+
+    fn let_go(&mut self) {
+        self.inner.let_go();
+    }
 }
 
 impl<W: Wire> AsyncRead for Prefixed<W> {

@@ -14,7 +14,7 @@ use tokio::net::{TcpStream, UnixStream};
 /// A connected socket.
 pub struct Socket {
     io: Io,
-    /// Our FIN is on its way: dropping is no longer an abort.
+    /// Our FIN is on its way, or the socket is somebody else's: dropping is no longer an abort.
     finished: bool,
 }
 
@@ -110,6 +110,10 @@ impl Wire for Socket {
 
     fn is_raw(&self) -> bool {
         true
+    }
+
+    fn let_go(&mut self) {
+        self.finished = true;
     }
 }
 

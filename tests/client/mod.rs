@@ -7,6 +7,7 @@ mod chain;
 mod child;
 mod exit_codes;
 mod expect;
+mod fdpass;
 mod head;
 mod kernel;
 pub mod peer;

@@ -85,3 +85,29 @@ fn logs_in_through_listen() {
         assert_eq!(output.stdout_sha256, Pattern::sha256(seed, 16 * MIB));
     }
 }
+
+/// ssh has the proxy's socket itself, and no tuncat is there any more.
+#[test]
+fn takes_the_socket_over() {
+    let sshd = Sshd::start();
+    let (squid, args) = squid_with_login();
+    let ssh = |command: &str| {
+        Run::new(sshd.client("ssh"))
+            .args(["-o", "ProxyUseFdpass=yes"])
+            .args(remote::proxy_command(&format!("--fdpass {args}")))
+            .args([&sshd.destination(), command])
+    };
+    // What runs while the session does.
+    let ps = "for p in /proc/[0-9]*; do tr '\\0' ' ' <$p/cmdline; echo; done 2>/dev/null";
+    let running = ssh(ps).run().expect_code(0).stdout;
+    let running = String::from_utf8_lossy(&running);
+    let squid = format!("127.0.0.1:{}", squid.port);
+    let of_session = running.lines().filter(|line| line.contains(&squid));
+    let (ssh_itself, others): (Vec<_>, Vec<_>) =
+        of_session.partition(|line| line.contains("ProxyUseFdpass=yes"));
+    assert_eq!((ssh_itself.len(), others.len()), (1, 0), "{running}");
+    let output = ssh("cat").feed(Feed::Pattern(77, 64 * MIB)).hash_only();
+    let output = output.run().expect_code(0);
+    assert_eq!(output.stdout_len, 64 * MIB);
+    assert_eq!(output.stdout_sha256, Pattern::sha256(77, 64 * MIB));
+}
