@@ -23,6 +23,8 @@ pub struct Half {
     /// Octets read and not yet written. Only there while the sink does not take them.
     pending: Option<Pending>,
     unflushed: bool,
+    /// The last read brought a small buffer's worth.
+    bulk: bool,
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -149,12 +151,13 @@ impl Half {
 
     /// Fills `pending`, which is empty; the number of octets, 0 at the end.
     fn read<S: Wire>(&mut self, cx: &mut Context<'_>, source: &mut S) -> Poll<io::Result<usize>> {
-        let mut buffer = buffers::take();
+        let mut buffer = buffers::take(self.bulk);
         let mut read = ReadBuf::new(&mut buffer);
         let result = Pin::new(source).poll_read(cx, &mut read);
         let end = read.filled().len();
         match result {
             Poll::Ready(Ok(())) if end > 0 => {
+                self.bulk = end >= buffers::BULK;
                 self.pending = Some(Pending {
                     buffer,
                     start: 0,
