@@ -55,7 +55,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
+            opts="-x -U -H -k -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -90,6 +90,10 @@ _tuncat() {
                     return 0
                     ;;
                 --proxy-pass-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-auth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -224,7 +228,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
+            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -255,6 +259,10 @@ _tuncat() {
                     return 0
                     ;;
                 --proxy-pass-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-auth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -306,7 +314,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__doctor)
-            opts="-x -U -H -k -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
+            opts="-x -U -H -k -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -345,6 +353,10 @@ _tuncat() {
                     return 0
                     ;;
                 --proxy-pass-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-auth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -398,7 +410,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --warm --connections --idle-timeout --drain --verbose --json --help"
+            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --warm --connections --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -437,6 +449,10 @@ _tuncat() {
                     return 0
                     ;;
                 --proxy-pass-file)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-auth)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -37,6 +37,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carrie
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
@@ -60,6 +61,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carrier
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
@@ -99,6 +101,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
@@ -139,6 +142,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carrier
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pin -d 'Trust the proxy that holds this public key, and no other' -r

@@ -4,23 +4,24 @@ use crate::base::{Credentials, Secret};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-/// The value of `Proxy-Authorization`. A missing password counts as an empty one.
-///
-/// Fails where the scheme cannot express them: a user-id has no colon, neither has a control
-/// character (RFC 7617 §2).
-pub fn authorization(credentials: &Credentials) -> Result<Secret, String> {
+/// Whether user and password can be said: a user-id has no colon, neither has a control character (RFC 7617 §2;
+/// Digest is no different, RFC 7616 §3.4.4).
+pub fn check(credentials: &Credentials) -> Result<(), String> {
     let password = credentials.password.as_ref().map_or("", |p| p.expose());
     if credentials.user.contains(':') {
-        return Err("a user name for Basic authentication has no colon".into());
+        return Err("a user name for a proxy has no colon".into());
     }
-    if credentials
-        .user
-        .chars()
-        .chain(password.chars())
-        .any(char::is_control)
-    {
+    let mut characters = credentials.user.chars().chain(password.chars());
+    if characters.any(char::is_control) {
         return Err("user name or password has a control character".into());
     }
+    Ok(())
+}
+
+/// The value of `Proxy-Authorization`. A missing password counts as an empty one.
+pub fn authorization(credentials: &Credentials) -> Result<Secret, String> {
+    check(credentials)?;
+    let password = credentials.password.as_ref().map_or("", |p| p.expose());
     let pair = Secret::new(format!("{}:{password}", credentials.user));
     Ok(Secret::new(format!(
         "Basic {}",

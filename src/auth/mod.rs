@@ -1,6 +1,18 @@
 //! Authentication between a client and a proxy (RFC 9110 §11). One file per scheme.
 
 pub mod basic;
+mod challenge;
+mod conversation;
+mod digest;
+mod gssapi;
+mod login;
+mod negotiate;
+mod ntlm;
+mod scheme;
 pub mod users;
 
+pub use challenge::Challenge;
+pub use conversation::{Asked, Conversation, Failure};
+pub use login::{Login, Means};
+pub use scheme::Scheme;
 pub use users::Users;

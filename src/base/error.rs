@@ -279,6 +279,13 @@ impl Error {
         self
     }
 
+    pub fn hint_if(self, hint: Option<String>) -> Self {
+        match hint {
+            Some(hint) => self.hint(hint),
+            None => self,
+        }
+    }
+
     pub fn answer(mut self, answer: Answer) -> Self {
         self.0.answer = Some(answer);
         self

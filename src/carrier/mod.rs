@@ -57,6 +57,10 @@ impl Carrier {
         }
     }
 
+    pub fn is_http1(self) -> bool {
+        self.version() == Version::Http1
+    }
+
     pub fn is_post(self) -> bool {
         matches!(self, Carrier::H1Post | Carrier::H2Post)
     }

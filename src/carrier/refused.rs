@@ -1,5 +1,6 @@
 //! What the user is told about an answer that opens no tunnel.
 
+use crate::auth::Challenge;
 use crate::base::error::{Answer, Held};
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
@@ -7,7 +8,8 @@ use crate::carrier::signature;
 use crate::http::excerpt::excerpt;
 use crate::http::head::ResponseHead;
 use crate::http::{Fields, TunnelRequest, proxy_status, status};
-use crate::wire::Deadline;
+use crate::wire::{BoxWire, Deadline};
+use std::fmt;
 use std::time::Duration;
 
 /// Octets of the body that are looked at.
@@ -15,6 +17,8 @@ pub const BODY: usize = 8 * 1024;
 /// How long the body is waited for; and behind an answer that came after the last question.
 const PATIENCE: Duration = Duration::from_millis(500);
 const LATE_PATIENCE: Duration = Duration::from_millis(50);
+/// The same where all of it is needed.
+pub const PATIENCE_FOR_WHOLE: Duration = Duration::from_secs(5);
 
 /// How long the body of an answer is waited for.
 pub fn patience(last_question: Deadline) -> Duration {
@@ -117,6 +121,41 @@ impl Head {
     }
 }
 
+/// No tunnel, and perhaps what would change that.
+pub struct Refused {
+    pub error: Error,
+    /// What the proxy wants to be shown (407; 401 to a POST).
+    pub challenges: Option<Vec<Challenge>>,
+    /// The connection, where another request can go out on it.
+    pub wire: Option<BoxWire>,
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl From<Error> for Refused {
+    fn from(error: Error) -> Self {
+        Refused {
+            error,
+            challenges: None,
+            wire: None,
+        }
+    }
+}
+
+/// Those of an answer with that status.
+pub fn challenges(status: u16, fields: &Fields) -> Option<Vec<Challenge>> {
+    let name = match status {
+        401 => "www-authenticate",
+        407 => "proxy-authenticate",
+        _ => return None,
+    };
+    Some(Challenge::parse(fields.all(name)))
+}
+
 /// The error for such an answer. `body` is the beginning of its content.
 pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
     let token = token(head);
@@ -128,7 +167,7 @@ pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
     let cause = format!("{} {reason}", head.status);
     Error::new(kind, Stage::Request, blame, cause)
         .answer(head.answer(token, body))
-        .hint(hint(kind, head, request))
+        .hint_if(hint(kind, head, request))
 }
 
 /// The proxy's own word for the error: RFC 9209's, or squid's.
@@ -141,10 +180,11 @@ fn token(head: &Head) -> Option<String> {
     Some(escape(word.as_bytes(), 60))
 }
 
-fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> String {
+fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> Option<String> {
     let target = &request.target;
-    match (kind, head.status) {
-        (Kind::ProxyAuth, _) => auth_hint(head, request.authorization.is_some()),
+    Some(match (kind, head.status) {
+        // It depends on what there is to answer with.
+        (Kind::ProxyAuth, _) => return None,
         (_, 300..400) => match head.fields.get("location") {
             Some(to) => format!(
                 "it points to \"{}\", which is not followed",
@@ -173,25 +213,5 @@ fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> String {
             format!("the proxy does not know the name in {target}; check it, or give its address")
         }
         _ => format!("the proxy could not reach {target}; check name and port, and that it is up"),
-    }
-}
-
-fn auth_hint(head: &Head, sent: bool) -> String {
-    let schemes: Vec<String> = head
-        .fields
-        .all("proxy-authenticate")
-        .chain(head.fields.all("www-authenticate"))
-        .filter_map(|v| v.split(|b| *b == b' ').next())
-        .map(|scheme| escape(scheme, 20))
-        .collect();
-    let basic = schemes.iter().any(|s| s.eq_ignore_ascii_case("basic"));
-    match (basic, sent) {
-        (true, true) => "check user name and password".into(),
-        (true, false) => "give a user with -U USER and a password (see --proxy-pass-file)".into(),
-        (false, _) if schemes.is_empty() => "the proxy does not say which scheme it wants".into(),
-        (false, _) => format!(
-            "it asks for {}; only Basic is supported yet",
-            schemes.join(", ")
-        ),
-    }
+    })
 }

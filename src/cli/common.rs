@@ -1,5 +1,6 @@
 //! Options that several commands have.
 
+use crate::auth;
 use crate::carrier::Carrier;
 use crate::dial::resolve::Pinned;
 use crate::http::post::Template;
@@ -52,6 +53,14 @@ pub struct ProxyOptions {
     /// File whose first line is the password for the (first) proxy
     #[arg(long, value_name = "FILE")]
     pub proxy_pass_file: Option<PathBuf>,
+
+    /// Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer
+    ///
+    /// If not given, the proxy's answer decides, and the strongest that it offers is used: negotiate (Kerberos, with the ticket of 'kinit', where no
+    /// user is named), ntlm, digest, basic. With basic or bearer alone the credentials go with the first request, unasked; for bearer the password
+    /// is the token.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub proxy_auth: Vec<auth::Scheme>,
 
     /// Header field for the (first) proxy's request, 'Name: value'
     ///

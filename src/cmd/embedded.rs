@@ -1,7 +1,7 @@
 //! `-x embedded:`: a terminator in this process, for this process.
 
 use crate::accept::{Address, Listener, Server, Terminator};
-use crate::auth::{Users, basic};
+use crate::auth::{Login, Means, Users, basic};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
 use crate::dial::{Hop, Network, TargetDialer};
@@ -50,6 +50,7 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
         pins: vec![pin],
         ..ClientTls::default()
     };
+    let authorization = basic::authorization(&credentials).map_err(Error::internal)?;
     let hop = Hop {
         proxy: Proxy {
             scheme: Scheme::Https,
@@ -58,7 +59,11 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
             credentials: None,
         },
         tls: Some(tls.config().map_err(Error::internal)?),
-        authorization: Some(basic::authorization(&credentials).map_err(Error::internal)?),
+        login: Login::new(
+            Means::Fixed(authorization),
+            Vec::new(),
+            Host::Ip(address.ip()),
+        ),
         fields: plan.fields.clone(),
         via: plan.via[0].clone(),
         path: plan.path.clone(),

@@ -2,7 +2,7 @@
 //! proxy started.
 
 use crate::accept::Server;
-use crate::auth::basic;
+use crate::auth::{Login, Means, basic};
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
 use crate::cmd::{argv, embedded};
 use crate::dial::{Dialer, Hop};
@@ -73,8 +73,13 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
         if proxy.scheme == Scheme::Https && tls.is_none() {
             tls = Some(plan.tls.config().map_err(Error::usage)?);
         }
-        let credentials = credentials(password, proxy).await?;
-        let authorization = credentials.as_ref().map(basic::authorization).transpose();
+        let means = match credentials(password, proxy).await? {
+            Some(known) => {
+                basic::check(&known).map_err(Error::usage)?;
+                Means::Password(known)
+            }
+            None => Means::Nothing,
+        };
         hops.push(Hop {
             proxy: proxy.clone(),
             tls: match (&tls, proxy.scheme) {
@@ -83,7 +88,7 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
             },
             via: plan.via[n].clone(),
             path: plan.path.clone(),
-            authorization: authorization.map_err(Error::usage)?,
+            login: Login::new(means, plan.schemes.clone(), proxy.host.clone()),
             fields: if n == 0 {
                 plan.fields.clone()
             } else {

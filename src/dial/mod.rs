@@ -1,5 +1,6 @@
 //! From hops to a tunnel: resolve, race addresses, TCP, TLS, then each hop's carrier in turn.
 
+mod credentials;
 mod ladder;
 mod last_hop;
 mod race;
@@ -16,7 +17,8 @@ pub use reach::Reached;
 pub use resolve::{Family, Network};
 pub use target::TargetDialer;
 
-use crate::base::{Blame, Error, Kind, Proxy, Result, Secret, Setup, Signature, Stage, Target};
+use crate::auth::Login;
+use crate::base::{Blame, Error, Kind, Proxy, Result, Setup, Signature, Stage, Target};
 pub use crate::carrier::h2::client::Session;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
@@ -36,8 +38,8 @@ pub struct Hop {
     pub proxy: Proxy,
     /// There for `https` proxies. Each handshake adds the protocols it offers (ALPN).
     pub tls: Option<Arc<ClientConfig>>,
-    /// Credentials; they go to this hop only.
-    pub authorization: Option<Secret>,
+    /// Who we are to this hop, and to no other.
+    pub login: Arc<Login>,
     /// The user's own fields; go to this hop only.
     pub fields: Vec<Field>,
     /// Carriers in order of preference, never empty. Over TLS the proxy chooses among their versions.

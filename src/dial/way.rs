@@ -3,7 +3,9 @@
 use crate::base::{Error, Kind, Result, Scheme, Setup, Signature, Stage, Target};
 use crate::carrier::h2::client::{Session, Slot};
 use crate::carrier::h2::failure::Why;
+use crate::carrier::refused::Refused;
 use crate::carrier::{Carrier, HalfClose, Opened, Version, h1, refused};
+use crate::dial::credentials::Again;
 use crate::dial::sessions::Known;
 use crate::dial::tcp::Role;
 use crate::dial::{Dialer, tls};
@@ -164,17 +166,31 @@ impl Way<'_> {
             return self.ask(n, known, slot, wanted).await;
         }
         let carrier = first_of(wanted.via, Version::Http1)?;
-        let request = self.request(n, carrier, wanted.target);
-        let started = Instant::now();
-        let opening = h1::client::open(at.wire, &request, self.last_question(wanted.others));
-        let opened = self.deadline.run(opening).await;
-        let opened = opened
-            .map_err(|_| self.dialer.timeout(Stage::Request))
-            .flatten();
-        self.setup.request += started.elapsed();
-        match opened {
-            Ok(opened) => Ok(OnWay::new(opened, at.half_close, carrier)),
-            Err(error) => Err(self.not_opened(n, carrier, error)),
+        let asking = self.asking(n, carrier, wanted.target).await;
+        let mut asking = asking.map_err(|e| self.name(n, e))?;
+        let (mut at, mut reused) = (at, false);
+        loop {
+            let request = self.request(n, carrier, wanted.target);
+            let request = asking.sign(request);
+            let started = Instant::now();
+            let opening = h1::client::open(at.wire, &request, self.last_question(wanted.others));
+            let opened = self.deadline.run(opening).await;
+            self.setup.request += started.elapsed();
+            let opened = opened.unwrap_or_else(|_| Err(self.dialer.timeout(Stage::Request).into()));
+            let refused = match opened {
+                Ok(opened) => {
+                    asking.accepted();
+                    return Ok(OnWay::new(opened, at.half_close, carrier));
+                }
+                Err(refused) => refused,
+            };
+            let again = self.answer(&mut asking, refused, reused).await;
+            let again = again.map_err(|error| self.not_opened(n, carrier, error))?;
+            reused = matches!(again, Again::On(_));
+            at = match again {
+                Again::On(wire) => OnHop { wire, ..at },
+                Again::Anew => self.reach_again(n, carrier).await?,
+            };
         }
     }
 
@@ -202,16 +218,36 @@ impl Way<'_> {
         wanted: Wanted<'_>,
     ) -> Result<OnWay, NotOpened> {
         let carrier = first_of(wanted.via, Version::Http2)?;
-        let request = self.request(n, carrier, wanted.target);
-        let started = Instant::now();
+        let asking = self.asking(n, carrier, wanted.target).await;
+        let mut asking = asking.map_err(|e| self.name(n, e))?;
         self.peer = known.peer;
-        let opening = (known.session).open(&request, slot, self.last_question(wanted.others));
-        let opened = self.deadline.run(opening).await;
-        self.setup.request += started.elapsed();
-        let (error, why) = match opened {
-            Ok(Ok(opened)) => return Ok(OnWay::new(opened, known.half_close, carrier)),
-            Ok(Err(not)) => (not.error, not.why),
-            Err(_) => (self.dialer.timeout(Stage::Request), Why::Final),
+        let mut slot = slot;
+        let (error, why) = loop {
+            let request = self.request(n, carrier, wanted.target);
+            let request = asking.sign(request);
+            let started = Instant::now();
+            let opening = (known.session).open(&request, slot, self.last_question(wanted.others));
+            let opened = self.deadline.run(opening).await;
+            self.setup.request += started.elapsed();
+            let not = match opened {
+                Ok(Ok(opened)) => {
+                    asking.accepted();
+                    return Ok(OnWay::new(opened, known.half_close, carrier));
+                }
+                Ok(Err(not)) => not,
+                Err(_) => break (self.dialer.timeout(Stage::Request), Why::Final),
+            };
+            if not.challenges.is_none() {
+                break (not.error, not.why);
+            }
+            let refused = Refused {
+                challenges: not.challenges,
+                ..Refused::from(not.error)
+            };
+            if let Err(error) = self.answer(&mut asking, refused, false).await {
+                break (error, Why::Final);
+            }
+            slot = known.session.reserve();
         };
         let mut not = self.not_opened(n, carrier, error);
         match why {
@@ -239,7 +275,8 @@ impl Way<'_> {
         }
     }
 
-    fn request(&self, n: usize, carrier: Carrier, target: &Target) -> TunnelRequest {
+    /// Without credentials yet.
+    pub fn request(&self, n: usize, carrier: Carrier, target: &Target) -> TunnelRequest {
         let hop = &self.dialer.hops[n];
         let method = match carrier.is_post() {
             false => request::Method::Connect,
@@ -258,7 +295,8 @@ impl Way<'_> {
         TunnelRequest {
             target: target.authority(),
             method,
-            authorization: hop.authorization.clone(),
+            authorization: None,
+            for_proxy: !carrier.is_post(),
             fields: hop.fields.clone(),
         }
     }

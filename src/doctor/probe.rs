@@ -85,7 +85,7 @@ impl Probe {
 
     /// There are credentials for the hop that is examined.
     pub fn has_credentials(&self) -> bool {
-        self.hop().is_some_and(|hop| hop.authorization.is_some())
+        self.hop().is_some_and(|hop| hop.login.has_means())
     }
 
     /// A dialer that knows one carrier only, and has no session yet.
@@ -163,9 +163,7 @@ impl Probe {
         match error.kind() {
             Kind::ProxyAuth => {
                 seen.auth_required = true;
-                // A POST has them for the origin, not for a proxy, which says 407.
-                let status = error.answered().map(|a| a.status);
-                seen.turned_down |= credentials && !(carrier.is_post() && status == Some(407));
+                seen.turned_down |= self.hop().is_some_and(|hop| hop.login.was_turned_down());
             }
             Kind::TargetNotResolved | Kind::TargetUnreachable => {
                 seen.accepted[usize::from(carrier.is_post())] |= credentials;

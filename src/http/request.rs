@@ -12,8 +12,11 @@ pub struct TunnelRequest {
     /// `host:port` of the tunnel's end, for people.
     pub target: String,
     pub method: Method,
-    /// Credentials, ready to send: `Proxy-Authorization` of a CONNECT, `Authorization` of a POST.
+    /// Credentials, ready to send.
     pub authorization: Option<Secret>,
+    /// They are for a proxy (`Proxy-Authorization`), as those of a CONNECT always are; else for the origin that answers
+    /// a POST (`Authorization`).
+    pub for_proxy: bool,
     /// The user's own fields. One named like a default field replaces it; an empty one removes it.
     pub fields: Vec<Field>,
 }
@@ -77,9 +80,9 @@ impl TunnelRequest {
     pub fn fields_to_send(&self) -> impl Iterator<Item = (&str, &[u8])> {
         let post = self.is_post();
         let authorization = self.authorization.as_ref().map(|a| a.expose().as_bytes());
-        let name = match post {
-            true => "Authorization",
-            false => "Proxy-Authorization",
+        let name = match self.for_proxy {
+            true => "Proxy-Authorization",
+            false => "Authorization",
         };
         let of_post = [
             ("Content-Type", &b"application/octet-stream"[..]),
@@ -104,6 +107,12 @@ impl TunnelRequest {
         defaults.chain(typed.map(|f| (f.name.as_str(), f.value.as_slice())))
     }
 
+    /// The user's own field takes the place of all credentials.
+    pub fn has_own_credentials(&self) -> bool {
+        let names = ["Authorization", "Proxy-Authorization"];
+        names.into_iter().any(|name| self.typed(name).is_some())
+    }
+
     fn typed(&self, name: &str) -> Option<&Field> {
         self.fields
             .iter()
@@ -118,6 +127,7 @@ mod tests {
     fn request(method: Method, fields: &[&str]) -> String {
         let request = TunnelRequest {
             target: "[::1]:22".into(),
+            for_proxy: method == Method::Connect,
             method,
             authorization: Some(Secret::new("Basic eDp5")),
             fields: fields.iter().map(|f| Field::parse(f).unwrap()).collect(),

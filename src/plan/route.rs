@@ -1,5 +1,6 @@
 //! The route to a target: from flags, else from the environment.
 
+use crate::auth;
 use crate::base::defaults::CONNECTIONS;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret, Target};
 use crate::carrier::{Carrier, Version};
@@ -46,6 +47,8 @@ pub struct RoutePlan {
     pub why: String,
     /// One for each proxy.
     pub passwords: Vec<Password>,
+    /// Ways to authenticate that may be used; all of them if empty.
+    pub schemes: Vec<auth::Scheme>,
     /// Secrets as they stand on the command line.
     pub in_argv: Vec<Secret>,
     /// What the user should know.
@@ -86,6 +89,7 @@ impl RoutePlan {
         Ok(RoutePlan {
             why,
             passwords,
+            schemes: options.proxy_auth.clone(),
             in_argv: urls.into_iter().chain(other_secrets(options)).collect(),
             warnings,
             fields: fields(options)?,

@@ -11,7 +11,7 @@ const SMALL: Pool = Pool {
 /// than the cache. (One stream through `serve` on loopback, against 64 KiB: 1.2 times as fast with 128, 1.3 with
 /// 256, 1.4 with 512.) A stalled tunnel keeps one of them, and is to cost less than 512 KiB.
 const LARGE: Pool = Pool {
-    octets: 384 * 1024,
+    octets: 256 * 1024,
     kept: 2,
 };
 

@@ -82,8 +82,9 @@ pub struct Scene {
     /// Who is named, and its address.
     pub hop: Option<String>,
     pub peer: Option<String>,
-    /// The proxy, which has to see just one connection a run.
+    /// The proxy, which has to see just so many connections a run.
     pub proxy: Option<Peer>,
+    pub connections: usize,
     /// Whatever else has to live on.
     pub keep: Box<dyn Any + Send>,
 }
@@ -100,6 +101,7 @@ impl Scene {
             hop: None,
             peer: None,
             proxy: None,
+            connections: 1,
             keep: Box::new(()),
         }
     }
@@ -121,6 +123,12 @@ impl Scene {
 
     pub fn stdin(mut self, stdin: fn() -> Feed) -> Self {
         self.stdin = stdin;
+        self
+    }
+
+    /// Of a proxy that closes with its first answer, and is asked once more.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
         self
     }
 
@@ -206,7 +214,12 @@ pub fn check(name: &str, scene: &Scene, failure: &Failure) {
     let output = output.expect_code(failure.code);
     check_object(name, &object(&output.stderr), scene, failure);
     if let Some(proxy) = &scene.proxy {
-        assert_eq!(proxy.accepted(), 2, "{name}: connections in two runs");
+        let connections = 2 * scene.connections;
+        assert_eq!(
+            proxy.accepted(),
+            connections,
+            "{name}: connections in two runs"
+        );
     }
 }
 

@@ -9,6 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tuncat::accept::{Address, Listener, Server, Terminator};
+use tuncat::auth::Login;
 use tuncat::base::{Host, Proxy, Scheme, Target};
 use tuncat::carrier::{self, Carrier};
 use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
@@ -72,6 +73,7 @@ pub fn h1_client(start: Start) -> Making {
             target: "target.test:1".into(),
             method: Method::Connect,
             authorization: None,
+            for_proxy: true,
             fields: Vec::new(),
         };
         let near = boxed(near, &start);
@@ -199,7 +201,7 @@ pub fn dialer(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Dialer {
                 credentials: None,
             },
             tls,
-            authorization: None,
+            login: Login::nothing(Host::Ip(Ipv4Addr::LOCALHOST.into())),
             fields: Vec::new(),
             via: vec![Carrier::H1],
             path: Template::default(),

@@ -24,7 +24,7 @@ fn credentials_that_are_turned_down_are_sent_once() {
     let seen = examine_as(run.env("TUNCAT_PROXY_PASSWORD", "wrong"));
     assert_eq!(seen.output.code, 67);
     assert_eq!(with_credentials(&proxy.heads()), 1);
-    assert_eq!(proxy.heads().len(), 1, "{:?}", proxy.heads());
+    assert_eq!(proxy.heads().len(), 2, "{:?}", proxy.heads());
     let ways = [
         "h1 auth_required",
         "h2 not_tried",

@@ -20,6 +20,7 @@ async fn tunnel(near: Memory) -> (Session, BoxWire) {
         target: "target.test:1".into(),
         method: Method::Connect,
         authorization: None,
+        for_proxy: true,
         fields: Vec::new(),
     };
     let no_limit = Deadline::after(Duration::ZERO);

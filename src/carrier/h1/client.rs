@@ -1,9 +1,12 @@
 //! The client's side: one request, any number of interim answers, one final one.
 
+use crate::auth::Challenge;
 use crate::base::defaults::INTERIM_ANSWERS;
 use crate::base::escape::escape;
 use crate::base::{Blame, Error, Kind, Stage};
 use crate::carrier::h1::content::{Content, Receiving};
+use crate::carrier::h1::whole;
+use crate::carrier::refused::{Refused, challenges};
 use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
 use crate::http::TunnelRequest;
 use crate::http::chunked::{Decoder, LAST_CHUNK};
@@ -23,7 +26,7 @@ pub async fn open(
     mut wire: BoxWire,
     request: &TunnelRequest,
     last_question: Deadline,
-) -> Result<Opened, Error> {
+) -> Result<Opened, Refused> {
     let octets = request.to_http1();
     wire.write_all(&octets).await.map_err(closed)?;
     wire.flush().await.map_err(closed)?;
@@ -36,15 +39,20 @@ pub async fn open(
         },
     };
     if !(200..300).contains(&head.status) {
-        let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
-        return Err(refused::error(&head.into(), &body, request));
+        return Err(match challenges(head.status, &head.fields) {
+            Some(challenges) => challenged(head, challenges, rest, wire, request).await,
+            None => {
+                let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
+                refused::error(&head.into(), &body, request).into()
+            }
+        });
     }
     let after_head: BoxWire = match rest.is_empty() {
         true => wire,
         false => Box::new(Prefixed::new(rest, wire)),
     };
     if request.is_post() {
-        return posted(head, after_head, last_question).await;
+        return Ok(posted(head, after_head, last_question).await?);
     }
     Ok(Opened {
         half_close: half_close(&head),
@@ -52,6 +60,37 @@ pub async fn open(
         signature: signature::of(&head.fields),
         wire: after_head,
     })
+}
+
+/// A request for credentials. Its connection is good for another request if all of the content came (RFC 9112
+/// §9.3); that of a POST is not, whose own content has not ended.
+async fn challenged(
+    head: ResponseHead,
+    challenges: Vec<Challenge>,
+    rest: Vec<u8>,
+    mut wire: BoxWire,
+    request: &TunnelRequest,
+) -> Refused {
+    let whole = whole::content(&head, rest, &mut wire, refused::PATIENCE_FOR_WHOLE).await;
+    let stays = whole.ended && stays_open(&head) && !request.is_post();
+    Refused {
+        error: refused::error(&head.into(), &whole.octets, request),
+        challenges: Some(challenges),
+        wire: stays.then_some(wire),
+    }
+}
+
+/// RFC 9112 §9.3, and what proxies of HTTP/1.0 do.
+fn stays_open(head: &ResponseHead) -> bool {
+    let says = |word: &str| {
+        let values = (head.fields.all("connection")).chain(head.fields.all("proxy-connection"));
+        let mut words = values.flat_map(|v| v.split(|b| *b == b','));
+        words.any(|w| w.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
+    };
+    match head.minor {
+        0 => says("keep-alive"),
+        _ => !says("close"),
+    }
 }
 
 /// The tunnel in the answer to a POST.

@@ -7,3 +7,4 @@
 pub mod client;
 mod content;
 pub mod server;
+mod whole;

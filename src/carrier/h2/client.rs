@@ -197,10 +197,14 @@ async fn opened(
             reason: Vec::new(),
             fields,
         };
-        return Err(NotOpened::for_good(match no_tunnel {
+        let error = match no_tunnel {
             Some(why) => refused::not_a_tunnel(&head, &why, &body),
             None => refused::error(&head, &body, request),
-        }));
+        };
+        return Err(NotOpened {
+            challenges: refused::challenges(status, &head.fields),
+            ..NotOpened::for_good(error)
+        });
     }
     let mut wire: BoxWire = Box::new(Stream::new(kind, send, receive, slot));
     if kind == Kind::Post && wants_greeting(&fields) {

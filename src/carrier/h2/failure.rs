@@ -1,5 +1,6 @@
 //! What it means that no tunnel was opened.
 
+use crate::auth::Challenge;
 use crate::base::{Blame, Error, Kind, Stage};
 use crate::carrier::h2::broken;
 use h2::Reason;
@@ -8,6 +9,8 @@ use h2::Reason;
 pub struct NotOpened {
     pub error: Error,
     pub why: Why,
+    /// What the proxy wants to be shown.
+    pub challenges: Option<Vec<Challenge>>,
 }
 
 /// Whether the request may be sent once more (RFC 9113 §8.7).
@@ -31,6 +34,7 @@ impl NotOpened {
         NotOpened {
             error,
             why: Why::Final,
+            challenges: None,
         }
     }
 
@@ -44,6 +48,7 @@ impl NotOpened {
         NotOpened {
             why,
             error: failed(error),
+            challenges: None,
         }
     }
 
@@ -61,6 +66,7 @@ impl NotOpened {
         NotOpened {
             why,
             error: failed(error),
+            challenges: None,
         }
     }
 }

@@ -39,7 +39,12 @@ fn nothing_of_the_first_reaches_the_second() {
             "X-First: only",
         ];
         let run = connect(args).args(["-x", &second, "-N"]).arg(target.addr());
-        let output = run.stdin("hello").limit(LIMIT).run().expect_code(0);
+        let output = run
+            .args(["--proxy-auth", "basic"])
+            .stdin("hello")
+            .limit(LIMIT)
+            .run()
+            .expect_code(0);
         assert_eq!(output.stdout, b"hello");
     }
     assert!(holds(&seen, &["CONNECT ", "hello"]), "it was captured");

@@ -53,7 +53,7 @@ fn every_refusal() {
         answer("401", "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"", "",
             who("401 Unauthorized").hint("give a user with -U USER and a password*")),
         answer("401 without Basic", "401 Unauthorized\r\nWWW-Authenticate: Bearer", "",
-            who("401 Unauthorized").hint("it asks for Bearer; only Basic is supported*")),
+            who("401 Unauthorized").hint("it asks for Bearer; Bearer is only used with --proxy-auth bearer")),
         answer("401 with a token", "401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"x\"\r\nProxy-Status: p;error=http_request_denied", "",
             who("401 Unauthorized").token("http_request_denied").hint("give a user with -U USER and a password*")),
         answer("407", "407 Proxy Authentication Required\r\nProxy-Authenticate: Basic realm=\"x\"", "",
@@ -73,7 +73,11 @@ fn every_refusal() {
 fn a_401_to_a_password() {
     let fields = "WWW-Authenticate: Basic realm=\"x\"\r\n";
     let answer = format!("HTTP/1.1 401 Unauthorized\r\n{fields}\r\n");
-    let scene = move || through(Peer::answering(answer.clone())).args(&["-U", "me:wrong"]);
+    let scene = move || {
+        through(Peer::answering(answer.clone()))
+            .args(&["-U", "me:wrong"])
+            .connections(2)
+    };
     let failure = Failure::refused(67, "user", "401 Unauthorized");
     let failure = failure.hint("check user name and password").by_post();
     check_all(vec![row("401", scene, failure)]);

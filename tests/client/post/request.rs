@@ -81,7 +81,7 @@ fn the_head_is_as_documented() {
 
 #[test]
 fn a_password_goes_where_origins_look() {
-    let (head, _) = sent(&["-U", "me:secret"], Feed::Null);
+    let (head, _) = sent(&["-U", "me:secret", "--proxy-auth", "basic"], Feed::Null);
     assert!(
         head.contains("\r\nAuthorization: Basic bWU6c2VjcmV0\r\n"),
         "{head}"

@@ -31,7 +31,8 @@ fn assert_absent(text: &str, password: &str) {
 fn command_line(args: &[&str], proof: &str) -> String {
     let peer = Peer::echo(OK);
     let args = args.iter().map(|arg| arg.replace("PROXY", &peer.addr()));
-    let mut tunnel = Tunnel::piped(args.chain([TARGET.into()]));
+    let more = ["--proxy-auth", "basic", TARGET].map(String::from);
+    let mut tunnel = Tunnel::piped(args.chain(more));
     tunnel.write("x");
     assert_eq!(tunnel.read_exact(1), b"x");
     let head = &peer.heads()[0];
@@ -97,7 +98,9 @@ fn no_output_shows_a_password() {
             &["-x", &url, "-U", "me", "--proxy-pass-file", file],
         ] {
             for more in [&["-vvvv"][..], &["--json"], &["-vvv", "--json"], &[]] {
-                let run = connect(args).args(more).arg(TARGET);
+                let run = connect(args)
+                    .args(more)
+                    .args(["--proxy-auth", "basic", TARGET]);
                 let output = run.limit(LIMIT).run();
                 assert!(
                     peer.heads()

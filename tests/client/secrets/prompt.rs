@@ -36,7 +36,16 @@ fn it_is_asked_without_echo() {
     let mut terminal = Terminal::new();
     let before = format!("{:?}", terminal.modes());
     assert!(terminal.echoes());
-    let args = ["-N", "-x", &peer.url(), "-U", "me", TARGET];
+    let args = [
+        "-N",
+        "--proxy-auth",
+        "basic",
+        "-x",
+        &peer.url(),
+        "-U",
+        "me",
+        TARGET,
+    ];
     let mut tunnel = on(&terminal, FROM_THE_TERMINAL, &args);
     terminal.wait_shown(&question(&peer));
     assert!(!terminal.echoes(), "echo during the question");
@@ -64,7 +73,11 @@ fn it_is_asked_on_the_terminal_when_stdin_is_not() {
     let mut terminal = Terminal::new();
     // A user in the URL is asked for as well.
     let url = peer.url().replace("http://", "http://me@");
-    let tunnel = on(&terminal, FROM_ELSEWHERE, &["-N", "-x", &url, TARGET]);
+    let tunnel = on(
+        &terminal,
+        FROM_ELSEWHERE,
+        &["-N", "--proxy-auth", "basic", "-x", &url, TARGET],
+    );
     terminal.wait_shown(&question(&peer));
     terminal.type_in("secret\n");
     let head = wait_request(&peer);
@@ -81,7 +94,9 @@ fn nobody_is_asked_without_need() {
         let terminal = Terminal::new();
         let mut command = Command::new(find("setsid", "util-linux"));
         command.args(["--ctty", "sh", "-c", FROM_ELSEWHERE, TUNCAT, "connect"]);
-        command.args(["-N", "-x", &peer.url(), TARGET]).args(args);
+        command
+            .args(["-N", "--proxy-auth", "basic", "-x", &peer.url(), TARGET])
+            .args(args);
         if let Some(password) = variable {
             command.env("TUNCAT_PROXY_PASSWORD", password);
         }
@@ -124,7 +139,16 @@ fn a_signal_during_the_question_restores_the_terminal() {
 fn what_is_typed_is_what_is_sent() {
     let peer = Peer::echo(OK);
     let mut terminal = Terminal::new();
-    let args = ["-N", "-x", &peer.url(), "-U", "me", TARGET];
+    let args = [
+        "-N",
+        "--proxy-auth",
+        "basic",
+        "-x",
+        &peer.url(),
+        "-U",
+        "me",
+        TARGET,
+    ];
     let tunnel = on(&terminal, FROM_ELSEWHERE, &args);
     terminal.wait_shown(&question(&peer));
     terminal.type_in("wrong\x15sëcrx\x7f€t \n");
@@ -153,7 +177,16 @@ fn without_a_terminal_it_is_an_error() {
     );
     assert_eq!((line.lines().count(), peer.accepted()), (1, 0));
     // What it advises works.
-    let args = ["-N", "-x", &peer.url(), "-U", "me", TARGET];
+    let args = [
+        "-N",
+        "--proxy-auth",
+        "basic",
+        "-x",
+        &peer.url(),
+        "-U",
+        "me",
+        TARGET,
+    ];
     let run = connect(args).env("TUNCAT_PROXY_PASSWORD", "secret");
     run.run().expect_code(0);
 }

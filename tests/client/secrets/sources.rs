@@ -65,7 +65,10 @@ fn run(source: &Source) -> Result<(), String> {
         arg.replace("PROXY", &peer.addr())
             .replace("FILE", file.to_str().expect("a path in UTF-8"))
     });
-    let mut run = connect(args).arg(TARGET).args(["-N"]).limit(LIMIT);
+    let mut run = connect(args)
+        .arg(TARGET)
+        .args(["-N", "--proxy-auth", "basic"])
+        .limit(LIMIT);
     if let Some(password) = source.variable {
         run = run.env("TUNCAT_PROXY_PASSWORD", password);
     }
