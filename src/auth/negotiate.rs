@@ -20,10 +20,19 @@ impl Negotiate {
     pub fn step(&mut self, token68: Option<&str>) -> Result<Secret, String> {
         let token = token68.map(|t| STANDARD.decode(t)).transpose();
         let token = token.map_err(|_| "its Negotiate token is not base64")?;
-        let (token, _) = self.0.step(token.as_deref())?;
+        let (token, _) = self.0.step(token.as_deref()).map_err(advised)?;
         match token.is_empty() {
             true => Err("there is nothing more to say to it".into()),
             false => Ok(Secret::new(format!("Negotiate {}", STANDARD.encode(token)))),
         }
+    }
+}
+
+/// The library's words, and what gets a ticket where that is what is missing.
+fn advised(why: String) -> String {
+    let lower = why.to_ascii_lowercase();
+    match lower.contains("credential") || lower.contains("expired") {
+        true => format!("{why}; kinit gets a ticket"),
+        false => why,
     }
 }

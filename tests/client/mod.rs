@@ -3,6 +3,7 @@
 //! Every peer is a thread with a script on a loopback port of the kernel's choice. A peer may be slow where slowness is
 //! the fault; the tests themselves wait for conditions, and a hang is a failure after [`LIMIT`].
 
+mod auth;
 mod chain;
 mod child;
 mod exit_codes;

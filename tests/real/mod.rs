@@ -13,6 +13,7 @@ macro_rules! each {
 }
 
 mod apache;
+mod auth;
 mod carriers;
 mod chromium;
 mod curl;

@@ -1,10 +1,12 @@
 //! Apache with mod_proxy_connect.
 
 use super::{Login, folder, password_line, start_on_free_port};
-use crate::support::proc::{Proc, packaged, tool_as};
+use crate::support::proc::{Proc, packaged, tool, tool_as};
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
+use std::process::Stdio;
 use tempfile::TempDir;
 
 const PACKAGE: &str = "apache2-bin";
@@ -35,6 +37,33 @@ impl Apache {
             fs::write(&passwords, password_line(login)).expect("write passwords");
             format!(
                 "AuthType Basic\n\
+                 AuthName test\n\
+                 AuthUserFile {}\n\
+                 Require valid-user\n",
+                passwords.display()
+            )
+        })
+    }
+
+    /// The same with Digest.
+    pub fn with_digest(port: u16, login: Login) -> Self {
+        Self::with(&port.to_string(), |folder| {
+            let passwords = folder.join("passwords");
+            let Login { user, password } = login;
+            let mut command = tool("openssl", "openssl");
+            command.args(["dgst", "-md5", "-r"]).stdin(Stdio::piped());
+            let mut child = command
+                .stdout(Stdio::piped())
+                .spawn()
+                .expect("start openssl");
+            let mut stdin = child.stdin.take().expect("stdin");
+            write!(stdin, "{user}:test:{password}").expect("write to openssl");
+            drop(stdin);
+            let output = child.wait_with_output().expect("run openssl");
+            let hash = String::from_utf8_lossy(&output.stdout[..32]).into_owned();
+            fs::write(&passwords, format!("{user}:test:{hash}\n")).expect("write passwords");
+            format!(
+                "AuthType Digest\n\
                  AuthName test\n\
                  AuthUserFile {}\n\
                  Require valid-user\n",
@@ -82,6 +111,7 @@ fn configuration(folder: &Path, port: u16, allowed: &str, rules: &str) -> String
         "authz_core",
         "authz_user",
         "auth_basic",
+        "auth_digest",
         "proxy",
         "proxy_connect",
     ] {

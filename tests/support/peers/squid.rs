@@ -1,6 +1,6 @@
 //! squid: the forward proxy of many companies.
 
-use super::{Login, folder, password_line, says, start_on_free_port};
+use super::{Kdc, Login, folder, password_line, says, start_on_free_port};
 use crate::support::proc::{Proc, packaged, tool_as};
 use rustix::process::Pid;
 use std::fmt::Write as _;
@@ -15,6 +15,10 @@ pub struct Squid {
     /// `http://127.0.0.1:PORT`.
     pub url: String,
 }
+
+/// Only those who have logged in.
+const KNOWN: &str =
+    "acl known proxy_auth REQUIRED\nhttp_access allow known\nhttp_access deny all\n";
 
 impl Squid {
     /// Tunnels to everywhere, for everybody.
@@ -32,13 +36,66 @@ impl Squid {
             "auth_param basic program {} {}\n\
              auth_param basic children 1 startup=1 idle=1\n\
              auth_param basic realm test\n\
-             acl known proxy_auth REQUIRED\n\
-             http_access allow known\n\
-             http_access deny all\n",
+             {KNOWN}",
             helper.display(),
             passwords.display(),
         );
         Self::within(folder, &rules)
+    }
+
+    /// The same with Digest; `nonces` are directives about how long they live.
+    pub fn with_digest(login: Login, nonces: &str) -> Self {
+        let folder = folder();
+        let passwords = folder.path().join("passwords");
+        let line = format!("{}:{}\n", login.user, login.password);
+        fs::write(&passwords, line).expect("write passwords");
+        let helper = packaged("/usr/lib/squid/digest_file_auth", "squid");
+        let rules = format!(
+            "auth_param digest program {} {}\n\
+             auth_param digest children 1 startup=1 idle=1\n\
+             auth_param digest realm test\n\
+             {nonces}{KNOWN}",
+            helper.display(),
+            passwords.display(),
+        );
+        Self::within(folder, &rules)
+    }
+
+    /// The same with NTLM: Samba's helper judges the answer by the password alone, whoever the user is.
+    pub fn with_ntlm(password: &str) -> Self {
+        let folder = folder();
+        let helper = packaged("/usr/bin/ntlm_auth", "winbind");
+        let place = folder.path().display();
+        let settings = format!(
+            "[global]\nlock directory = {place}\nstate directory = {place}\ncache directory = {place}\n\
+             private dir = {place}\npid directory = {place}\nncalrpc dir = {place}\n"
+        );
+        let file = folder.path().join("smb.conf");
+        fs::write(&file, settings).expect("write smb.conf");
+        let rules = format!(
+            "auth_param ntlm program {} --helper-protocol=squid-2.5-ntlmssp --configfile={} \
+             --password={password} --domain=CORP --workstation=PROXY\n\
+             auth_param ntlm children 1 startup=1 idle=1\n\
+             auth_param ntlm keep_alive on\n\
+             {KNOWN}",
+            helper.display(),
+            file.display(),
+        );
+        Self::within(folder, &rules)
+    }
+
+    /// The same with Negotiate, for the tickets of a realm; `others` are further `auth_param` directives.
+    pub fn with_negotiate(kdc: &Kdc, others: &str) -> Self {
+        let helper = packaged("/usr/lib/squid/negotiate_kerberos_auth", "squid");
+        let rules = format!(
+            "auth_param negotiate program {} -r -k {} -s GSS_C_NO_NAME\n\
+             auth_param negotiate children 1 startup=1 idle=1\n\
+             auth_param negotiate keep_alive on\n\
+             {others}{KNOWN}",
+            helper.display(),
+            kdc.keytab().display(),
+        );
+        Self::within_realm(folder(), &rules, kdc.environment())
     }
 
     /// Refuses tunnels to one port.
@@ -54,6 +111,10 @@ impl Squid {
     }
 
     fn within(folder: TempDir, rules: &str) -> Self {
+        Self::within_realm(folder, rules, Vec::new())
+    }
+
+    fn within_realm(folder: TempDir, rules: &str, environment: Vec<(String, String)>) -> Self {
         let path = folder.path();
         let (process, port) =
             start_on_free_port("squid", says("Accepting HTTP Socket connections"), |port| {
@@ -61,7 +122,7 @@ impl Squid {
                 fs::write(&file, configuration(path, port, rules)).expect("write squid.conf");
                 let mut command = tool_as("proxy", "squid", "squid");
                 command.args(["-N", "-d", "1", "-n", &format!("test{port}"), "-f"]);
-                command.arg(file);
+                command.arg(file).envs(environment.clone());
                 command
             });
         Self {
