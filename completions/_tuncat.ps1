@@ -34,8 +34,8 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             break
         }
         'tuncat;connect' {
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of POST tunnels at the (last) proxy')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
@@ -74,8 +74,8 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
         'tuncat;listen' {
             [CompletionResult]::new('-L', '-L ', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
             [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of POST tunnels at the (last) proxy')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
@@ -131,8 +131,8 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
         }
         'tuncat;bench' {
             [CompletionResult]::new('--target-is', '--target-is', [CompletionResultType]::ParameterName, 'What HOST:PORT does with bytes [default: by port: 7 is echo, 9 is discard]')
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of POST tunnels at the (last) proxy')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')
@@ -186,8 +186,8 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
         'tuncat;doctor' {
             [CompletionResult]::new('--idle', '--idle', [CompletionResultType]::ParameterName, 'Leave tunnels alone for up to this time, and see whether they are cut')
             [CompletionResult]::new('--oracle', '--oracle', [CompletionResultType]::ParameterName, 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind ''tuncat serve'', or HOST:PORT')
-            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
-            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c:// or embedded:')
+            [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
+            [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post')
             [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Path of POST tunnels at the (last) proxy')
             [CompletionResult]::new('-U', '-U ', [CompletionResultType]::ParameterName, 'User and password for the (first) proxy')

@@ -30,8 +30,8 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand generate 'Write man pages or shell completions'
         }
         &'tuncat;connect'= {
-            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post'
             cand --path 'Path of POST tunnels at the (last) proxy'
             cand -U 'User and password for the (first) proxy'
@@ -69,8 +69,8 @@ set edit:completion:arg-completer[tuncat] = {|@words|
         &'tuncat;listen'= {
             cand -L 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
             cand --local 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
-            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post'
             cand --path 'Path of POST tunnels at the (last) proxy'
             cand -U 'User and password for the (first) proxy'
@@ -124,8 +124,8 @@ set edit:completion:arg-completer[tuncat] = {|@words|
         }
         &'tuncat;bench'= {
             cand --target-is 'What HOST:PORT does with bytes [default: by port: 7 is echo, 9 is discard]'
-            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post'
             cand --path 'Path of POST tunnels at the (last) proxy'
             cand -U 'User and password for the (first) proxy'
@@ -178,8 +178,8 @@ set edit:completion:arg-completer[tuncat] = {|@words|
         &'tuncat;doctor'= {
             cand --idle 'Leave tunnels alone for up to this time, and see whether they are cut'
             cand --oracle 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind ''tuncat serve'', or HOST:PORT'
-            cand -x 'Proxy to go through: http://, https://, h2c:// or embedded:'
-            cand --proxy 'Proxy to go through: http://, https://, h2c:// or embedded:'
+            cand -x 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
+            cand --proxy 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post'
             cand --path 'Path of POST tunnels at the (last) proxy'
             cand -U 'User and password for the (first) proxy'

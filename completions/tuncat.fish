@@ -32,7 +32,7 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a smal
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "bench" -d 'Measure tunnels: throughput, round trips, set-up, idle cost'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "doctor" -d 'Tell what a proxy permits, and why something fails'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -56,7 +56,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s v -l verbose -
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -96,7 +96,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Pr
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l target-is -d 'What HOST:PORT does with bytes [default: by port: 7 is echo, 9 is discard]' -r -f -a "bench\t''
 echo\t''
 discard\t''"
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -137,7 +137,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s v -l verbose -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l idle -d 'Leave tunnels alone for up to this time, and see whether they are cut' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l oracle -d 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind \'tuncat serve\', or HOST:PORT' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r

@@ -43,6 +43,8 @@ pub enum Kind {
     Unsupported,
     /// 502, 503, 504: the proxy could not reach the target.
     TargetUnreachable,
+    /// A SOCKS proxy did not connect.
+    SocksRefused,
     /// 429.
     RateLimited,
     /// The answer is not HTTP.
@@ -70,6 +72,7 @@ impl Kind {
             Kind::Reset => 56,
             Kind::CertificateNotTrusted => 60,
             Kind::ProxyAuth => 67,
+            Kind::SocksRefused => 97,
             Kind::Refused => 101,
             Kind::Unsupported => 102,
             Kind::TargetUnreachable => 103,
@@ -99,6 +102,7 @@ impl Kind {
             Kind::Refused => "refused",
             Kind::Unsupported => "unsupported",
             Kind::TargetUnreachable => "target_unreachable",
+            Kind::SocksRefused => "socks_refused",
             Kind::RateLimited => "rate_limited",
             Kind::NotHttp => "not_http",
             Kind::Altered => "altered",
@@ -119,6 +123,8 @@ pub enum Stage {
     Request,
     /// The POST request and its answer.
     Post,
+    /// The SOCKS request and its reply.
+    Socks,
     /// The tunnel is open.
     Relay,
     Stdin,
@@ -135,6 +141,7 @@ impl Stage {
             Stage::Tls => "TLS handshake",
             Stage::Request => "CONNECT",
             Stage::Post => "POST",
+            Stage::Socks => "SOCKS",
             Stage::Relay => "tunnel",
             Stage::Stdin => "stdin",
             Stage::Stdout => "stdout",

@@ -14,6 +14,56 @@ pub enum Scheme {
     Https,
     /// In the clear, HTTP/2 with prior knowledge (RFC 9113 §3.3).
     H2c,
+    /// SOCKS 4: names are resolved here.
+    Socks4,
+    /// SOCKS 4a: the proxy resolves them.
+    Socks4a,
+    /// SOCKS 5 (RFC 1928): names are resolved here.
+    Socks5,
+    /// The same, and the proxy resolves them.
+    Socks5h,
+}
+
+impl Scheme {
+    const ALL: [(Scheme, &str); 7] = [
+        (Scheme::Http, "http"),
+        (Scheme::Https, "https"),
+        (Scheme::H2c, "h2c"),
+        (Scheme::Socks4, "socks4"),
+        (Scheme::Socks4a, "socks4a"),
+        (Scheme::Socks5, "socks5"),
+        (Scheme::Socks5h, "socks5h"),
+    ];
+
+    pub fn is_socks(self) -> bool {
+        use Scheme::{Socks4, Socks4a, Socks5, Socks5h};
+        matches!(self, Socks4 | Socks4a | Socks5 | Socks5h)
+    }
+
+    fn parse(text: &str) -> Result<Scheme, String> {
+        let known = Scheme::ALL
+            .iter()
+            .find(|(_, name)| name.eq_ignore_ascii_case(text));
+        match known {
+            Some((scheme, _)) => Ok(*scheme),
+            // As curl reads it.
+            None if text.eq_ignore_ascii_case("socks") => Ok(Scheme::Socks4),
+            None if text.eq_ignore_ascii_case("h3") => {
+                Err("h3:// proxies are not supported yet".into())
+            }
+            None => Err(
+                "the scheme of a proxy URL is http, https, h2c, socks4, socks4a, socks5 or socks5h"
+                    .into(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Scheme::ALL.iter().find(|(scheme, _)| scheme == self);
+        f.write_str(name.map_or("", |(_, name)| name))
+    }
 }
 
 /// A proxy. `Display` never shows credentials.
@@ -27,17 +77,14 @@ pub struct Proxy {
 
 impl Proxy {
     /// `[SCHEME://][USER[:PASSWORD]@]HOST[:PORT]` as curl reads it: no scheme is `http`, no port is
-    /// 1080 for `http` and 443 for `https`; user and password may be percent-encoded; a path, query
+    /// 443 for `https` and 1080 for all others; user and password may be percent-encoded; a path, query
     /// or fragment means nothing.
     ///
     /// The error never repeats the URL, which may hold a password.
     pub fn parse(url: &str) -> Result<Proxy, String> {
         let (scheme, rest) = match url.split_once("://") {
             None => (Scheme::Http, url),
-            Some((s, rest)) if s.eq_ignore_ascii_case("http") => (Scheme::Http, rest),
-            Some((s, rest)) if s.eq_ignore_ascii_case("https") => (Scheme::Https, rest),
-            Some((s, rest)) if s.eq_ignore_ascii_case("h2c") => (Scheme::H2c, rest),
-            Some((s, _)) => return Err(unsupported_scheme(s)),
+            Some((scheme, rest)) => (Scheme::parse(scheme)?, rest),
         };
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
         let authority = &rest[..end];
@@ -48,8 +95,8 @@ impl Proxy {
         let credentials = userinfo.map(parse_userinfo).transpose()?;
         let (host, port) = split_optional_port(address)?;
         let port = port.unwrap_or(match scheme {
-            Scheme::Http | Scheme::H2c => HTTP_PROXY_PORT,
             Scheme::Https => HTTPS_PROXY_PORT,
+            _ => HTTP_PROXY_PORT,
         });
         Ok(Proxy {
             scheme,
@@ -63,23 +110,13 @@ impl Proxy {
     /// scheme has (RFC 9110 §4.2).
     pub fn authority(&self) -> String {
         let usual = match self.scheme {
-            Scheme::Http | Scheme::H2c => 80,
             Scheme::Https => 443,
+            _ => 80,
         };
         match self.port == usual {
             true => self.host.to_string(),
             false => format!("{}:{}", self.host, self.port),
         }
-    }
-}
-
-fn unsupported_scheme(scheme: &str) -> String {
-    let known = ["h3", "socks4", "socks4a", "socks5", "socks5h"];
-    match known.iter().find(|k| k.eq_ignore_ascii_case(scheme)) {
-        Some(known) => {
-            format!("{known}:// proxies are not supported yet; use http://, https:// or h2c://")
-        }
-        None => "the scheme of a proxy URL is http://, https:// or h2c://".into(),
     }
 }
 
@@ -119,12 +156,7 @@ fn split_optional_port(address: &str) -> Result<(Host, Option<u16>), String> {
 
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let scheme = match self.scheme {
-            Scheme::Http => "http",
-            Scheme::Https => "https",
-            Scheme::H2c => "h2c",
-        };
-        write!(f, "{scheme}://{}:{}", self.host, self.port)
+        write!(f, "{}://{}:{}", self.scheme, self.host, self.port)
     }
 }
 
@@ -143,6 +175,8 @@ mod tests {
             ("http://[::1]", "http://[::1]:1080"),
             ("http://[::1]:1", "http://[::1]:1"),
             ("http://u:p@h:1", "http://h:1"),
+            ("socks5h://h", "socks5h://h:1080"),
+            ("SOCKS4A://h:1", "socks4a://h:1"),
             ("http://h:1/path?query#part", "http://h:1"),
         ] {
             assert_eq!(Proxy::parse(url).unwrap().to_string(), shown, "{url}");
@@ -173,7 +207,7 @@ mod tests {
             "http://h:0",
             "http://h:x",
             "ftp://h",
-            "socks5://h:1",
+            "socks6://h:1",
             "http://u:p@",
             "http://a b:1",
         ] {

@@ -6,6 +6,7 @@ pub mod h1;
 pub mod h2;
 pub mod refused;
 mod signature;
+pub mod socks;
 
 use crate::base::{Signature, Target};
 use crate::http::Refusal;
@@ -26,6 +27,8 @@ pub enum Carrier {
     H1Post,
     /// The same on HTTP/2.
     H2Post,
+    /// SOCKS 4 or 5: no HTTP at all. What the proxy's URL says, and never chosen.
+    Socks,
 }
 
 /// An HTTP version with its own connections.
@@ -35,6 +38,8 @@ pub enum Version {
     Http1,
     /// Sessions of many tunnels.
     Http2,
+    /// SOCKS, one tunnel a connection.
+    Socks,
 }
 
 impl Version {
@@ -43,17 +48,21 @@ impl Version {
         match self {
             Version::Http1 => "http/1.1",
             Version::Http2 => "h2",
+            // There is none with TLS.
+            Version::Socks => "socks",
         }
     }
 }
 
 impl Carrier {
+    /// Those of HTTP, among which `--via` chooses.
     pub const ALL: [Carrier; 4] = [Carrier::H1, Carrier::H2, Carrier::H1Post, Carrier::H2Post];
 
     pub fn version(self) -> Version {
         match self {
             Carrier::H1 | Carrier::H1Post => Version::Http1,
             Carrier::H2 | Carrier::H2Post => Version::Http2,
+            Carrier::Socks => Version::Socks,
         }
     }
 
@@ -90,6 +99,7 @@ impl fmt::Display for Carrier {
             Carrier::H2 => "h2",
             Carrier::H1Post => "h1-post",
             Carrier::H2Post => "h2-post",
+            Carrier::Socks => "socks",
         })
     }
 }

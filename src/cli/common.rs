@@ -14,10 +14,10 @@ use std::time::Duration;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ProxyOptions {
-    /// Proxy to go through: http://, https://, h2c:// or embedded:
+    /// Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:
     ///
-    /// [http|https|h2c://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (https: 443), as with
-    /// curl. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
+    /// [http|https|h2c|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (https: 443), as with
+    /// curl. With socks4 and socks5 names are resolved here, with socks4a and socks5h by the proxy. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
     /// TLS on a loopback port; the targets echo:, discard: and source:BYTES answer behind it.
     /// Without -x the environment decides: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, and no_proxy or NO_PROXY for exceptions.
     // Taken as text, like every value that may hold a secret: clap repeats in its errors what it

@@ -60,6 +60,7 @@ Exit codes (curl's numbers where the meaning is the same):
   56   the stream was reset
   60   the certificate is not trusted
   67   proxy authentication failed (407)
+  97   the SOCKS proxy did not connect
   101  refused by the proxy (403, 3xx and every status not named here)
   102  method or carrier not supported by the proxy (400, 405, 426, 501; 404 and others to POST)
   103  the proxy could not reach the target (502, 503, 504)

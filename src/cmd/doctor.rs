@@ -46,6 +46,12 @@ fn execute(args: &Doctor) -> Result<Report> {
             Error::usage(format!("no proxy to examine ({})", plan.why)).hint("name it with -x URL")
         );
     }
+    if let Route::Proxies(proxies) = &plan.route
+        && let Some(socks) = proxies.last().filter(|p| p.scheme.is_socks())
+    {
+        let cause = format!("doctor examines HTTP proxies, and {socks} is none");
+        return Err(Error::usage(cause).hint("'tuncat connect -z' tells whether a tunnel opens"));
+    }
     let words = words(&args.proxy, &plan);
     route::prepare(&mut plan)?;
     plan.warnings.iter().for_each(|w| report::warning(w));

@@ -87,7 +87,7 @@ impl Way<'_> {
         let wanted = |c: &Carrier| c.version() == Version::Http2;
         match self.dialer.hops[self.last()].proxy.scheme {
             Scheme::Https => offer.iter().any(wanted) && self.dialer.sessions.are_possible(),
-            Scheme::Http | Scheme::H2c => offer.first().is_some_and(wanted),
+            _ => offer.first().is_some_and(wanted),
         }
     }
 

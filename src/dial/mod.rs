@@ -7,6 +7,7 @@ mod race;
 mod reach;
 pub mod resolve;
 mod sessions;
+mod socks;
 pub mod target;
 mod tcp;
 mod tend;

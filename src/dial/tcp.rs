@@ -60,6 +60,11 @@ pub enum Role {
     Target,
 }
 
+/// The target's name has no address here.
+pub fn target_not_resolved(why: &str) -> Error {
+    not_resolved(Role::Target, why)
+}
+
 fn not_resolved(role: Role, why: &str) -> Error {
     let kind = match role {
         Role::Proxy => Kind::ProxyNotResolved,

@@ -25,7 +25,7 @@ pub struct Way<'a> {
 /// A connection to a hop that has not been asked for anything yet.
 pub struct OnHop {
     pub wire: BoxWire,
-    half_close: HalfClose,
+    pub half_close: HalfClose,
     pub version: Version,
 }
 
@@ -165,6 +165,9 @@ impl Way<'_> {
             let slot = known.session.reserve();
             return self.ask(n, known, slot, wanted).await;
         }
+        if at.version == Version::Socks {
+            return self.open_socks(n, at, wanted.target).await;
+        }
         let carrier = first_of(wanted.via, Version::Http1)?;
         let asking = self.asking(n, carrier, wanted.target).await;
         let mut asking = asking.map_err(|e| self.name(n, e))?;
@@ -288,7 +291,7 @@ impl Way<'_> {
                 path: hop.path.expand(target),
                 scheme: match hop.proxy.scheme {
                     Scheme::Https => "https",
-                    Scheme::Http | Scheme::H2c => "http",
+                    _ => "http",
                 },
             },
         };
@@ -326,7 +329,7 @@ impl Way<'_> {
 }
 
 impl OnWay {
-    fn new(opened: Opened, before: HalfClose, carrier: Carrier) -> Self {
+    pub fn new(opened: Opened, before: HalfClose, carrier: Carrier) -> Self {
         tracing::debug!("{carrier}: {}", opened.status);
         OnWay {
             wire: opened.wire,

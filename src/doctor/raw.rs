@@ -34,6 +34,7 @@ pub async fn begin(probe: &Probe, carrier: Carrier, target: &Target) -> Result<P
         match carrier.version() {
             Version::Http1 => h1::Post::begin(wire, &request).await.map(Post::Http1),
             Version::Http2 => h2::Post::begin(wire, &request).await.map(Post::Http2),
+            Version::Socks => Err("SOCKS has no POST".into()),
         }
     };
     let begun = timeout(patience, begun).await;
@@ -49,7 +50,7 @@ fn request(hop: &Hop, target: &Target) -> TunnelRequest {
         path: hop.path.expand(target),
         scheme: match hop.proxy.scheme {
             Scheme::Https => "https",
-            Scheme::Http | Scheme::H2c => "http",
+            _ => "http",
         },
     };
     let asked = Asked {

@@ -212,13 +212,25 @@ fn proxied(route: RoutePlan, typed: &[Via]) -> Proxied {
     let of_scheme = |carrier: &Carrier| match &route.route {
         Route::Proxies(proxies) => {
             let scheme = proxies.last().map(|proxy| proxy.scheme);
-            scheme != Some(Scheme::H2c) || carrier.version() == Version::Http2
+            match scheme {
+                Some(Scheme::H2c) => carrier.version() == Version::Http2,
+                Some(scheme) => !scheme.is_socks(),
+                None => true,
+            }
         }
         _ => true,
     };
     let carriers = match wanted {
         true => route.via.last().cloned().unwrap_or_default(),
-        false => Carrier::ALL.into_iter().filter(of_scheme).collect(),
+        false => {
+            let of_http = Carrier::ALL.into_iter().filter(of_scheme);
+            let all: Vec<Carrier> = of_http.collect();
+            // SOCKS is one way.
+            match all.is_empty() {
+                true => vec![Carrier::Socks],
+                false => all,
+            }
+        }
     };
     Proxied {
         route,

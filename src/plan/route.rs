@@ -126,7 +126,7 @@ impl RoutePlan {
         let mut hops = proxies.iter().zip(&self.via);
         hops.find_map(|(proxy, via)| match via.first() {
             _ if proxy.scheme == Scheme::Https => Some(format!("{proxy} is spoken to over TLS")),
-            Some(Carrier::H1) => None,
+            Some(Carrier::H1 | Carrier::Socks) => None,
             carrier => Some(format!("{proxy} is used with {}", (*carrier?))),
         })
     }
@@ -235,6 +235,11 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
     for (n, scheme) in hops.iter().enumerate() {
         let typed = if n + 1 == hops.len() { &typed[..] } else { &[] };
         all.push(match (scheme, typed) {
+            (scheme, []) if scheme.is_socks() => vec![Carrier::Socks],
+            (scheme, _) if scheme.is_socks() => {
+                let cause = format!("--via is for HTTP proxies, and the last proxy is {scheme}://");
+                return Err(Error::usage(cause));
+            }
             (Scheme::Http, []) => vec![Carrier::H1],
             (Scheme::Https, []) => vec![Carrier::H2, Carrier::H1],
             (Scheme::H2c, []) => vec![Carrier::H2],

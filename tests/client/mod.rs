@@ -15,6 +15,7 @@ pub mod peer;
 mod post;
 mod pty;
 mod secrets;
+mod socks;
 mod streams;
 pub mod tls;
 

@@ -27,6 +27,7 @@ mod nghttpx;
 mod node;
 mod post;
 mod remote;
+mod socks;
 mod squid;
 mod ssh;
 mod tinyproxy;

@@ -118,7 +118,7 @@ fn no_output_shows_a_password() {
 fn complaints_show_no_password() {
     let url = |rest: &str| rest.replace("SECRET", &format!("me:{PASSWORD}"));
     for args in [
-        ["-x", &url("socks5://SECRET@127.0.0.1:1")],
+        ["-x", &url("socks6://SECRET@127.0.0.1:1")],
         ["-x", &url("gopher://SECRET@127.0.0.1:1")],
         ["-x", &url("http://SECRET@127.0.0.1:port")],
         ["-x", &url("http://SECRET@127.0.0.1:0")],
