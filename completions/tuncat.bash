@@ -55,7 +55,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
+            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -110,6 +110,26 @@ _tuncat() {
                     return 0
                     ;;
                 --pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-roots)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -228,7 +248,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
+            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -282,6 +302,26 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-roots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -291,6 +331,30 @@ _tuncat() {
                     return 0
                     ;;
                 --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-alpn)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -314,7 +378,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__doctor)
-            opts="-x -U -H -k -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
+            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -376,6 +440,26 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-roots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --resolve)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -410,7 +494,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --connect-timeout --ipv4 --ipv6 --resolve --warm --connections --idle-timeout --drain --verbose --json --help"
+            opts="-L -x -U -H -k -E -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -472,6 +556,26 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -E)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --tls-roots)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --connect-timeout)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -481,6 +585,30 @@ _tuncat() {
                     return 0
                     ;;
                 --resolve)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-cacert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-pin)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-cert)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-sni)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --inner-alpn)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -512,7 +640,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__serve)
-            opts="-l -v -h --listen --cert --key --self-signed --auth --auth-file --allow-clients --allow --deny --forward --allow-builtin --drain --verbose --json --help"
+            opts="-l -v -h --listen --cert --key --self-signed --client-ca --auth --auth-file --allow-clients --allow --deny --forward --allow-builtin --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -531,6 +659,10 @@ _tuncat() {
                     return 0
                     ;;
                 --key)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --client-ca)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

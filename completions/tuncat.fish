@@ -41,14 +41,26 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-auth -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s E -l cert -d 'Our certificate chain, for proxies that ask for one (PEM); with the key in it, or in --key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l key -d 'The key of --cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-cacert -d 'Trust the certificate authorities in this PEM file for the target' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-pin -d 'Trust the target that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-cert -d 'Our certificate chain, for targets that ask for one (PEM); with the key in it, or in --inner-key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-key -d 'The key of --inner-cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-sni -d 'Name to ask for, and to find in the certificate, instead of the target\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-alpn -d 'Protocols to offer the target (ALPN), such as h2,http/1.1' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s i -l idle-timeout -d 'End after this much silence both ways; off by default' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l fin-delay -d 'How long the far side must be quiet before the FIN is sent through a proxy that may answer it by closing both ways' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l no-proxy -d 'Use no proxy, whatever the environment says'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-tls -d 'Speak TLS with the target, inside the tunnel'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-insecure -d 'Trust any certificate of the target'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s N -l fin-now -d 'At the end of stdin send the FIN at once, whatever the proxy does with it'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s z -l zero-io -d 'Only open the tunnel and close it: the exit code tells whether that works'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l fdpass -d 'Give the tunnel\'s socket to the process at the other end of stdout, and leave'
@@ -65,8 +77,18 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-auth -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s E -l cert -d 'Our certificate chain, for proxies that ask for one (PEM); with the key in it, or in --key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l key -d 'The key of --cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-cacert -d 'Trust the certificate authorities in this PEM file for the target' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-pin -d 'Trust the target that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-cert -d 'Our certificate chain, for targets that ask for one (PEM); with the key in it, or in --inner-key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-key -d 'The key of --inner-cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-sni -d 'Name to ask for, and to find in the certificate, instead of the target\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-alpn -d 'Protocols to offer the target (ALPN), such as h2,http/1.1' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l warm -d 'Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l connections -d 'Sessions with an HTTP/2 proxy at the same time, at most' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r
@@ -75,12 +97,15 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l no-proxy -d 'Us
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 only'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-tls -d 'Speak TLS with the target, inside the tunnel'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-insecure -d 'Trust any certificate of the target'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s l -l listen -d 'Where to listen: ADDRESS:PORT, PORT, *:PORT or unix:PATH; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l cert -d 'Speak TLS with this certificate chain (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l key -d 'The certificate\'s key (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l client-ca -d 'Serve only clients with a certificate of an authority in this PEM file; repeatable' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth -d 'A user who may use the proxy (Basic authentication); repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-file -d 'File with one user:password a line' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-clients -d 'Client addresses to serve' -r
@@ -105,6 +130,10 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-auth -d 'W
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s E -l cert -d 'Our certificate chain, for proxies that ask for one (PEM); with the key in it, or in --key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l key -d 'The key of --cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s m -l mode -d 'What to measure' -r -f -a "stream\t'Throughput, each way'
@@ -146,6 +175,10 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-auth -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pin -d 'Trust the proxy that holds this public key, and no other' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s E -l cert -d 'Our certificate chain, for proxies that ask for one (PEM); with the key in it, or in --key' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l key -d 'The key of --cert (PEM)' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s w -l connect-timeout -d 'Seconds for each probe; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls -d 'Look at TARGET\'s certificate, whatever its port; without this on port 443 only'

@@ -12,12 +12,17 @@ use crate::http::asked::{self, Method};
 use crate::http::{Asked, Fields, ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::relay::{Options, relay};
+use crate::tls::certificate;
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
 use std::fmt::{self, Display, Formatter};
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use std::time::Instant;
 use tokio_rustls::TlsAcceptor;
+
+/// How long a client may take to read why its handshake failed.
+const ALERT: Duration = Duration::from_secs(2);
 
 /// Answers CONNECT and POST: who may, where to, and then the bytes.
 pub struct Terminator {
@@ -162,7 +167,7 @@ impl Terminator {
         let Some(acceptor) = &self.tls else {
             return Some((Box::new(socket), false));
         };
-        let mut handshake = std::pin::pin!(acceptor.accept(socket));
+        let mut handshake = std::pin::pin!(acceptor.accept(socket).into_fallible());
         let all = async {
             tokio::select! {
                 biased;
@@ -173,11 +178,17 @@ impl Terminator {
         match deadline.run(all).await.flatten() {
             Ok(Ok(mut stream)) => {
                 stream.get_mut().1.set_buffer_limit(Some(TLS_BUFFER));
+                if let Some([certificate, ..]) = stream.get_ref().1.peer_certificates() {
+                    let (subject, _) = certificate::names(certificate);
+                    tracing::info!("{client}: the certificate of {subject}");
+                }
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 Some((Box::new(stream), http2))
             }
-            Ok(Err(error)) => {
+            Ok(Err((error, mut socket))) => {
                 tracing::info!("{client}: TLS handshake failed: {error}");
+                // The alert says why; a reset would overtake it.
+                let _ = server::close_in_stages(&mut socket, Deadline::after(ALERT)).await;
                 None
             }
             Err(_) => None,

@@ -2,9 +2,9 @@
 
 use crate::auth;
 use crate::carrier::Carrier;
+use crate::cli::TlsOptions;
 use crate::dial::resolve::Pinned;
 use crate::http::post::Template;
-use crate::tls::Pin;
 use clap::{ArgAction, Args};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -68,35 +68,28 @@ pub struct ProxyOptions {
     #[arg(short = 'H', long = "header", value_name = "FIELD")]
     pub header: Vec<String>,
 
-    /// Trust any certificate of an https proxy
-    #[arg(short = 'k', long)]
-    pub insecure: bool,
-
-    /// Trust the certificate authorities in this PEM file, instead of the system's
-    #[arg(long, value_name = "FILE")]
-    pub cacert: Vec<PathBuf>,
-
-    /// Trust the proxy that holds this public key, and no other
-    ///
-    /// The pin replaces the check of certificate chain and name. 'tuncat serve --self-signed' prints its pin.
-    #[arg(long, value_name = "sha256//BASE64", conflicts_with = "insecure")]
-    pub pin: Vec<Pin>,
+    #[command(flatten)]
+    pub tls: TlsOptions,
 
     /// Seconds until the tunnel must be open; 0 for no limit
     #[arg(short = 'w', long, value_name = "TIME", value_parser = parse_duration,
-          default_value = "30")]
+          default_value = "30", help_heading = "Proxy")]
     pub connect_timeout: Duration,
 
     /// Use IPv4 only
-    #[arg(short = '4', long)]
+    #[arg(short = '4', long, help_heading = "Proxy")]
     pub ipv4: bool,
 
     /// Use IPv6 only
-    #[arg(short = '6', long, conflicts_with = "ipv4")]
+    #[arg(short = '6', long, conflicts_with = "ipv4", help_heading = "Proxy")]
     pub ipv6: bool,
 
     /// Address to use for a host and port instead of asking the resolver
-    #[arg(long, value_name = "HOST:PORT:ADDRESS[,ADDRESS]")]
+    #[arg(
+        long,
+        value_name = "HOST:PORT:ADDRESS[,ADDRESS]",
+        help_heading = "Proxy"
+    )]
     pub resolve: Vec<Pinned>,
 }
 

@@ -1,7 +1,7 @@
 //! `tuncat connect`.
 
 use crate::cli::common::parse_duration;
-use crate::cli::{Output, ProxyOptions};
+use crate::cli::{InnerTlsOptions, Output, ProxyOptions};
 use clap::Args;
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub struct Connect {
 
     #[command(flatten)]
     pub proxy: ProxyOptions,
+
+    #[command(flatten)]
+    pub inner: InnerTlsOptions,
 
     /// End after this much silence both ways; off by default
     #[arg(short = 'i', long, value_name = "TIME", value_parser = parse_duration)]
@@ -46,7 +49,7 @@ pub struct Connect {
     ///
     /// For ssh with ProxyUseFdpass=yes: no tuncat stays behind, and ssh speaks to the proxy's socket itself. Only where the tunnel is the bytes
     /// on that socket: through proxies in the clear with h1, or without a proxy.
-    #[arg(long, conflicts_with_all = ["idle_timeout", "fin_now", "fin_delay", "zero_io"])]
+    #[arg(long, conflicts_with_all = ["idle_timeout", "fin_now", "fin_delay", "zero_io", "inner_tls"])]
     pub fdpass: bool,
 
     #[command(flatten)]

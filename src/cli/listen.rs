@@ -2,7 +2,7 @@
 
 use crate::base::defaults::CONNECTIONS;
 use crate::cli::common::parse_duration;
-use crate::cli::{Output, ProxyOptions};
+use crate::cli::{InnerTlsOptions, Output, ProxyOptions};
 use clap::Args;
 use std::time::Duration;
 
@@ -22,6 +22,9 @@ pub struct Listen {
 
     #[command(flatten)]
     pub proxy: ProxyOptions,
+
+    #[command(flatten)]
+    pub inner: InnerTlsOptions,
 
     /// Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open
     #[arg(long, value_name = "N", default_value_t = 0)]

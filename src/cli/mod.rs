@@ -7,6 +7,7 @@ mod doctor;
 mod generate;
 mod listen;
 mod serve;
+mod tls;
 
 pub use bench::Bench;
 pub use common::{Output, ProxyOptions, Via};
@@ -15,6 +16,7 @@ pub use doctor::Doctor;
 pub use generate::{Generate, What};
 pub use listen::Listen;
 pub use serve::Serve;
+pub use tls::{InnerTlsOptions, TlsOptions};
 
 use clap::{Parser, Subcommand};
 

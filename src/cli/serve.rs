@@ -37,6 +37,10 @@ pub struct Serve {
     #[arg(long, conflicts_with_all = ["cert", "key"])]
     pub self_signed: bool,
 
+    /// Serve only clients with a certificate of an authority in this PEM file; repeatable
+    #[arg(long, value_name = "FILE")]
+    pub client_ca: Vec<PathBuf>,
+
     /// A user who may use the proxy (Basic authentication); repeatable
     #[arg(long, value_name = "USER:PASSWORD")]
     pub auth: Vec<String>,

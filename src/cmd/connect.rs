@@ -7,7 +7,7 @@ use crate::cli::Connect;
 use crate::cmd::signals::Signals;
 use crate::cmd::{fdpass, route, runtime};
 use crate::dial::Tunnel;
-use crate::plan::{Environment, RoutePlan};
+use crate::plan::{self, Environment, RoutePlan};
 use crate::relay::{Access, End, Near, Options, Outcome, Side, relay_until};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report::{self, Summary};
@@ -43,6 +43,8 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     if args.fdpass {
         fdpass::check(&plan)?;
     }
+    let inner = plan::tls::inner(&args.inner, &args.proxy.tls)?;
+    let inner = route::inner(inner)?;
     route::prepare(&mut plan)?;
     summary.warnings = plan.warnings.clone();
     if !args.output.json {
@@ -55,6 +57,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
             dialer = route::dialer(&plan) => dialer?,
             number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
         };
+        dialer.inner = inner;
         dialer.sparing = args.fdpass;
         summary.route = way.words;
         let tunnel = tokio::select! {

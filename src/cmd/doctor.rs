@@ -123,13 +123,30 @@ fn words(options: &ProxyOptions, plan: &RoutePlan) -> Vec<String> {
         }
     }
     options
+        .tls
         .cacert
         .iter()
         .for_each(|file| add("--cacert", file.display().to_string()));
     options
+        .tls
         .pin
         .iter()
         .for_each(|pin| add("--pin", pin.to_string()));
+    for (option, file) in [("-E", &options.tls.cert), ("--key", &options.tls.key)] {
+        if let Some(file) = file {
+            add(option, file.display().to_string());
+        }
+    }
+    if let Some(name) = &options.tls.sni {
+        add("--sni", name.to_string());
+    }
+    if !options.proxy_auth.is_empty() {
+        let names = options
+            .proxy_auth
+            .iter()
+            .map(|s| s.name().to_ascii_lowercase());
+        add("--proxy-auth", names.collect::<Vec<_>>().join(","));
+    }
     if options.path.is_some() {
         add("--path", plan.path.to_string());
     }
@@ -142,7 +159,7 @@ fn words(options: &ProxyOptions, plan: &RoutePlan) -> Vec<String> {
         );
     }
     for (given, option) in [
-        (options.insecure, "-k"),
+        (options.tls.insecure, "-k"),
         (options.ipv4, "-4"),
         (options.ipv6, "-6"),
     ] {

@@ -21,7 +21,7 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
     let credentials = credentials()?;
     let identity = Identity::self_signed().map_err(Error::internal)?;
     let pin = identity.pin().map_err(Error::internal)?;
-    let config = identity.server_config().map_err(Error::internal)?;
+    let config = identity.server_config(&[]).map_err(Error::internal)?;
     let listener = Listener::bind(&Address::Tcp((Ipv4Addr::LOCALHOST, 0).into())).await;
     let listener = listener.map_err(|e| Error::internal(format!("cannot listen: {e}")))?;
     let Address::Tcp(address) = *listener.address() else {
@@ -64,6 +64,7 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
             Vec::new(),
             Host::Ip(address.ip()),
         ),
+        sni: None,
         fields: plan.fields.clone(),
         via: plan.via[0].clone(),
         path: plan.path.clone(),

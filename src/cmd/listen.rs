@@ -7,8 +7,8 @@ use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
 use crate::cmd::signals::Signals;
 use crate::cmd::{finish, route, runtime, serve};
-use crate::dial::{Dialer, Tunnel};
-use crate::plan::{Environment, Forward, RoutePlan};
+use crate::dial::{Dialer, Inner, Tunnel};
+use crate::plan::{self, Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
@@ -54,14 +54,20 @@ pub fn run(args: &Listen) -> Result<()> {
             plan.warnings.iter().for_each(|w| report::warning(w));
         }
     }
+    let inner = plan::tls::inner(&args.inner, &args.proxy.tls)?;
+    let inner = route::inner(inner)?;
     serve::raise_descriptor_limit();
     let runtime = runtime(Builder::new_multi_thread())?;
-    let result = runtime.block_on(listen(args, plans));
+    let result = runtime.block_on(listen(args, plans, inner));
     finish(runtime);
     result
 }
 
-async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
+async fn listen(
+    args: &Listen,
+    plans: Vec<(Forward, RoutePlan)>,
+    inner: Option<Inner>,
+) -> Result<()> {
     let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
     let mut tending = JoinSet::new();
     let mut listeners = Vec::new();
@@ -73,10 +79,12 @@ async fn listen(args: &Listen, plans: Vec<(Forward, RoutePlan)>) -> Result<()> {
         let dialer = match known {
             Some((_, dialer)) => dialer.clone(),
             None => {
-                let dialer = tokio::select! {
-                    dialer = route::dialer(&plan) => Arc::new(dialer?.0),
+                let mut dialer = tokio::select! {
+                    dialer = route::dialer(&plan) => dialer?.0,
                     number = signals.next() => return Err(serve::ended_by(number)),
                 };
+                dialer.inner = inner.clone();
+                let dialer = Arc::new(dialer);
                 for _ in 0..args.warm {
                     tending.spawn(keep_warm(dialer.clone()));
                 }

@@ -5,7 +5,8 @@ use crate::accept::Server;
 use crate::auth::{Login, Means, basic};
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
 use crate::cmd::{argv, embedded};
-use crate::dial::{Dialer, Hop};
+use crate::dial::{Dialer, Hop, Inner};
+use crate::plan::tls::InnerTls;
 use crate::plan::{Password, Route, RoutePlan};
 use crate::ui::prompt;
 use rustls::ClientConfig;
@@ -86,6 +87,7 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
                 (Some(tls), Scheme::Https) => Some(own_tickets(tls)),
                 _ => None,
             },
+            sni: plan.sni.clone(),
             via: plan.via[n].clone(),
             path: plan.path.clone(),
             login: Login::new(means, plan.schemes.clone(), proxy.host.clone()),
@@ -97,6 +99,19 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
         });
     }
     Ok(hops)
+}
+
+/// TLS with targets, where it is wanted.
+pub fn inner(plan: Option<InnerTls>) -> Result<Option<Inner>> {
+    let Some(InnerTls { tls, name, alpn }) = plan else {
+        return Ok(None);
+    };
+    let mut config = ClientConfig::clone(&*tls.config().map_err(Error::usage)?);
+    config.alpn_protocols = alpn;
+    Ok(Some(Inner {
+        config: own_tickets(&config),
+        name,
+    }))
 }
 
 /// The same settings with a ticket store of its own: what one server gave is nothing to another, even

@@ -25,7 +25,7 @@ pub fn run(args: Serve) -> Result<()> {
     let users = users(&args)?;
     let clients = Clients {
         allow: args.allow_clients.clone(),
-        authenticated: users.is_some(),
+        authenticated: users.is_some() || !args.client_ca.is_empty(),
     };
     for address in &args.listen {
         if let Address::Tcp(address) = address {
@@ -182,10 +182,16 @@ fn tls(args: &Serve) -> Result<Option<(TlsAcceptor, Pin)>> {
     let identity = match (&args.cert, &args.key) {
         _ if args.self_signed => Identity::self_signed(),
         (Some(certificate), Some(key)) => Identity::load(certificate, key),
+        _ if !args.client_ca.is_empty() => {
+            let hint = "give --cert and --key, or --self-signed";
+            return Err(Error::usage("--client-ca needs TLS").hint(hint));
+        }
         _ => return Ok(None),
     };
     let identity = identity.map_err(Error::usage)?;
     let pin = identity.pin().map_err(Error::usage)?;
-    let config = identity.server_config().map_err(Error::usage)?;
+    let config = identity
+        .server_config(&args.client_ca)
+        .map_err(Error::usage)?;
     Ok(Some((TlsAcceptor::from(config), pin)))
 }

@@ -19,7 +19,7 @@ pub use resolve::{Family, Network};
 pub use target::TargetDialer;
 
 use crate::auth::Login;
-use crate::base::{Blame, Error, Kind, Proxy, Result, Setup, Signature, Stage, Target};
+use crate::base::{Blame, Error, Host, Kind, Proxy, Result, Setup, Signature, Stage, Target};
 pub use crate::carrier::h2::client::Session;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
@@ -39,6 +39,8 @@ pub struct Hop {
     pub proxy: Proxy,
     /// There for `https` proxies. Each handshake adds the protocols it offers (ALPN).
     pub tls: Option<Arc<ClientConfig>>,
+    /// The name to ask for in TLS, and to find in the certificate, instead of the proxy's host.
+    pub sni: Option<Host>,
     /// Who we are to this hop, and to no other.
     pub login: Arc<Login>,
     /// The user's own fields; go to this hop only.
@@ -56,11 +58,22 @@ pub struct Dialer {
     pub network: Network,
     /// For everything until a tunnel is open; zero for no limit.
     pub connect_timeout: Duration,
+    /// TLS with the target, inside the tunnel.
+    pub inner: Option<Inner>,
     /// Nothing behind the proxies' answers is read, so that the tunnel's socket can be given away. Slower.
     pub sparing: bool,
     /// With the last hop, where its carrier has them.
     sessions: Sessions,
     ladder: Ladder,
+}
+
+/// TLS with the target of every tunnel.
+#[derive(Clone)]
+pub struct Inner {
+    /// With its own store of tickets, and the protocols to offer.
+    pub config: Arc<ClientConfig>,
+    /// Instead of the target's host.
+    pub name: Option<Host>,
 }
 
 /// An open tunnel.
@@ -88,6 +101,7 @@ impl Dialer {
             hops,
             network,
             connect_timeout,
+            inner: None,
             sparing: false,
             sessions: Sessions::new(connections),
             ladder: Ladder::default(),
@@ -115,9 +129,16 @@ impl Dialer {
             },
             false => way.through_proxies(target).await?,
         };
+        let (wire, half_close) = match &self.inner {
+            Some(inner) => {
+                way.inner_tls(inner, opened.wire, opened.half_close, target)
+                    .await?
+            }
+            None => (opened.wire, opened.half_close),
+        };
         Ok(Tunnel {
-            wire: opened.wire,
-            half_close: opened.half_close,
+            wire,
+            half_close,
             carrier: opened.carrier,
             peer: way.peer,
             setup: way.setup,

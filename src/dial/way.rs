@@ -144,7 +144,12 @@ impl Way<'_> {
         let config = hop.tls.clone();
         let config = config.ok_or_else(|| Error::internal("no TLS settings"))?;
         let started = Instant::now();
-        let handshake = tls::handshake(wire, &hop.proxy.host, config, offer);
+        let handshake = tls::handshake(
+            wire,
+            hop.sni.as_ref().unwrap_or(&hop.proxy.host),
+            config,
+            offer,
+        );
         let done = self.deadline.run(handshake).await;
         let done = done.map_err(|_| named(self.dialer.timeout(Stage::Tls)))?;
         let (wire, version) = done.map_err(named)?;
@@ -319,12 +324,18 @@ impl Way<'_> {
         }
     }
 
-    /// Says which hop it was. Beyond the first one there is no address that we would know.
+    /// Says which hop it was, and what it was asked for where that was the next one. Beyond the first one there is
+    /// no address that we would know.
     pub fn name(&self, n: usize, error: Error) -> Error {
         let peer = self.peer.filter(|_| n == 0);
-        error
-            .hop(format!("proxy {}", self.dialer.hops[n].proxy))
-            .peer(peer)
+        let this = &self.dialer.hops[n].proxy;
+        let asked = matches!(error.stage(), Stage::Request | Stage::Post | Stage::Socks);
+        let next = self.dialer.hops.get(n + 1).filter(|_| asked);
+        let label = match next {
+            Some(next) => format!("proxy {this} for proxy {}", next.proxy),
+            None => format!("proxy {this}"),
+        };
+        error.hop(label).peer(peer)
     }
 }
 

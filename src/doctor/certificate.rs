@@ -4,7 +4,7 @@ use crate::base::escape::escape;
 use crate::base::{Error, Host, Kind};
 use crate::doctor::probe::{Probe, hang_up, said};
 use crate::doctor::report::TlsSeen;
-use crate::tls::{ClientTls, Pin, failure};
+use crate::tls::{ClientTls, Pin, certificate, failure};
 use crate::wire::BoxWire;
 use rustls::ClientConfig;
 use rustls::pki_types::{CertificateDer, ServerName};
@@ -12,11 +12,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
-use x509_cert::Certificate;
-use x509_cert::der::Decode;
-
-/// Characters of a name in a certificate.
-const LIMIT: usize = 200;
 
 /// A handshake that was completed.
 pub struct Shaken {
@@ -29,17 +24,10 @@ pub struct Shaken {
 impl Shaken {
     /// Subject and issuer of the server's certificate, escaped.
     pub fn names(&self) -> (String, String) {
-        let first = self.chain.first();
-        let parsed = first.and_then(|der| Certificate::from_der(der).ok());
-        let Some(parsed) = parsed else {
-            return ("?".into(), "?".into());
-        };
-        let certificate = parsed.tbs_certificate();
-        let shown = |name: String| escape(name.as_bytes(), LIMIT);
-        (
-            shown(certificate.subject().to_string()),
-            shown(certificate.issuer().to_string()),
-        )
+        match self.chain.first() {
+            Some(first) => certificate::names(first),
+            None => ("?".into(), "?".into()),
+        }
     }
 }
 
@@ -97,7 +85,7 @@ pub async fn handshake(
     let connector = TlsConnector::from(Arc::new(config));
     let connecting = connector.connect(server_name(host)?, wire);
     let stream = within(patience, connecting).await;
-    let stream = stream.map_err(|error| failure::of_handshake(&error))?;
+    let stream = stream.map_err(|error| failure::of_handshake(&error, failure::With::Proxy))?;
     let tls = stream.get_ref().1;
     let version = tls.protocol_version().and_then(|v| v.as_str());
     let shaken = Shaken {

@@ -5,9 +5,9 @@ mod inside;
 use crate::base::{Error, Kind, Stage};
 use crate::carrier::Version;
 use crate::doctor::code::Code;
-use crate::doctor::interception::is_inspector;
 use crate::doctor::report::{PortVerdict, Report, Verdict, WaySeen};
 use crate::doctor::{line, version};
+use crate::tls::certificate::is_inspector;
 
 /// One of them.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,44 +7,8 @@ use crate::doctor::certificate::{Shaken, anybody, handshake, server_name};
 use crate::doctor::oracle::Oracle;
 use crate::doctor::probe::{Closed, Probe, said};
 use crate::doctor::report::{Interception, Verdict, WaySeen};
+use crate::tls::certificate::is_inspector;
 use crate::tls::{Pin, Roots};
-
-/// Words in the issuers of products that inspect TLS, in lower case.
-const INSPECTORS: [&str; 27] = [
-    "avast",
-    "barracuda",
-    "bitdefender",
-    "blue coat",
-    "bluecoat",
-    "burp",
-    "charles proxy",
-    "check point",
-    "cisco umbrella",
-    "cloudflare managed",
-    "eset ssl filter",
-    "fiddlerroot",
-    "forcepoint",
-    "fortigate",
-    "fortinet",
-    "kaspersky",
-    "mcafee web gateway",
-    "menlo security",
-    "mitmproxy",
-    "netskope",
-    "palo alto",
-    "portswigger",
-    "skyhigh",
-    "sonicwall",
-    "sophos",
-    "watchguard",
-    "zscaler",
-];
-
-/// The issuer is that of a product known to inspect TLS.
-pub fn is_inspector(issuer: &str) -> bool {
-    let issuer = issuer.to_ascii_lowercase();
-    INSPECTORS.iter().any(|word| issuer.contains(word))
-}
 
 /// By the best way that opened something, or could.
 pub async fn look(probe: &Probe, ways: &[WaySeen], oracle: Option<&Oracle>) -> Interception {

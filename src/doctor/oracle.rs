@@ -59,7 +59,7 @@ impl Oracle {
     pub async fn start(ip: IpAddr) -> Result<Oracle, String> {
         let identity = Identity::self_signed()?;
         let pin = identity.pin()?;
-        let acceptor = TlsAcceptor::from(identity.server_config()?);
+        let acceptor = TlsAcceptor::from(identity.server_config(&[])?);
         let text = |e: io::Error| e.to_string();
         let plain = TcpListener::bind((ip, 0)).await.map_err(text)?;
         let tls = TcpListener::bind((ip, 0)).await.map_err(text)?;

@@ -6,6 +6,7 @@ pub mod env;
 pub mod forward;
 mod no_proxy;
 pub mod route;
+pub mod tls;
 
 pub use env::Environment;
 pub use forward::Forward;

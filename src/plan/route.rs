@@ -9,8 +9,8 @@ use crate::dial::{Family, Network};
 use crate::http::Field;
 use crate::http::connect::is_framing;
 use crate::http::post::Template;
-use crate::plan::Environment;
 use crate::plan::env::Decision;
+use crate::plan::{Environment, tls};
 use crate::tls::ClientTls;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -59,6 +59,8 @@ pub struct RoutePlan {
     /// Of POST tunnels.
     pub path: Template,
     pub tls: ClientTls,
+    /// Instead of the hosts of https proxies.
+    pub sni: Option<Host>,
     pub network: Network,
     pub connect_timeout: Duration,
     /// Sessions with the last proxy, at most.
@@ -86,6 +88,12 @@ impl RoutePlan {
                     .into(),
             );
         }
+        if let Some(file) = tls::key_log() {
+            let file = file.display();
+            warnings.push(format!(
+                "the secrets of TLS sessions go to {file} (SSLKEYLOGFILE)"
+            ));
+        }
         Ok(RoutePlan {
             why,
             passwords,
@@ -102,11 +110,8 @@ impl RoutePlan {
                 Route::Direct => Vec::new(),
             },
             path: options.path.clone().unwrap_or_default(),
-            tls: ClientTls {
-                pins: options.pin.clone(),
-                insecure: options.insecure,
-                roots: options.cacert.clone(),
-            },
+            tls: tls::with_proxies(&options.tls),
+            sni: options.tls.sni.clone(),
             network: network(options),
             connect_timeout: options.connect_timeout,
             connections: CONNECTIONS,

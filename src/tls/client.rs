@@ -1,15 +1,17 @@
 //! Whom a client trusts.
 
-use crate::tls::{Pin, provider};
+use crate::tls::verifier::Verifier;
+use crate::tls::{Pin, identity, provider};
 use rustls::client::WebPkiServerVerifier;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
-    CertificateError, ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    CertificateError, ClientConfig, DigitallySignedStruct, Error, KeyLogFile, RootCertStore,
+    SignatureScheme,
 };
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 
 /// How a server's certificate is judged. The first that is given counts: pins, `insecure`, then
@@ -20,8 +22,37 @@ pub struct ClientTls {
     pub pins: Vec<Pin>,
     /// Anybody.
     pub insecure: bool,
-    /// PEM files with roots, instead of the system's.
+    /// PEM files with roots, instead of all others.
     pub roots: Vec<PathBuf>,
+    pub roots_from: RootsFrom,
+    /// Who we are, for servers that ask: PEM files with the chain and the key, which may be one.
+    pub identity: Option<(PathBuf, PathBuf)>,
+    /// Secrets of every session go to the file that `SSLKEYLOGFILE` names.
+    pub key_log: bool,
+}
+
+/// Which authorities are trusted where none is named.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RootsFrom {
+    /// Those of this machine; Mozilla's where it has none.
+    #[default]
+    Native,
+    /// Mozilla's, which this program brings.
+    Webpki,
+    Both,
+}
+
+impl FromStr for RootsFrom {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "native" => Ok(RootsFrom::Native),
+            "webpki" => Ok(RootsFrom::Webpki),
+            "both" => Ok(RootsFrom::Both),
+            _ => Err("there are native, webpki and both".into()),
+        }
+    }
 }
 
 impl ClientTls {
@@ -34,41 +65,42 @@ impl ClientTls {
                 provider: provider.clone(),
             })
         } else {
-            WebPkiServerVerifier::builder_with_provider(Arc::new(self.roots()?), provider.clone())
-                .build()
-                .map_err(|e| e.to_string())?
+            let roots = Arc::new(self.roots()?);
+            let verifier = WebPkiServerVerifier::builder_with_provider(roots, provider.clone());
+            Arc::new(Verifier(verifier.build().map_err(|e| e.to_string())?))
         };
         let config = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
             .map_err(|e| e.to_string())?
             .dangerous()
-            .with_custom_certificate_verifier(verifier)
-            .with_no_client_auth();
+            .with_custom_certificate_verifier(verifier);
+        let mut config = match &self.identity {
+            None => config.with_no_client_auth(),
+            Some((certificate, key)) => {
+                let (chain, key) = identity::load(certificate, key)?;
+                config.with_client_auth_cert(chain, key).map_err(|e| {
+                    format!(
+                        "{}: certificate and key do not fit: {e}",
+                        certificate.display()
+                    )
+                })?
+            }
+        };
+        if self.key_log {
+            config.key_log = Arc::new(KeyLogFile::new());
+        }
         Ok(Arc::new(config))
     }
 
     /// The roots named, or the system's, or Mozilla's where the system has none.
     fn roots(&self) -> Result<RootCertStore, String> {
-        let mut store = RootCertStore::empty();
-        for path in &self.roots {
-            let shown = path.display();
-            let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-                .and_then(Iterator::collect)
-                .map_err(|e| format!("{shown}: {e}"))?;
-            if certificates.is_empty() {
-                return Err(format!("{shown}: no certificate in it"));
-            }
-            for certificate in certificates {
-                store
-                    .add(certificate)
-                    .map_err(|e| format!("{shown}: {e}"))?;
-            }
-        }
-        if self.roots.is_empty() {
+        let mut store = identity::authorities_of(&self.roots)?;
+        if self.roots.is_empty() && self.roots_from != RootsFrom::Webpki {
             let system = rustls_native_certs::load_native_certs();
             store.add_parsable_certificates(system.certs);
         }
-        if store.is_empty() {
+        let both = self.roots.is_empty() && self.roots_from == RootsFrom::Both;
+        if store.is_empty() || both {
             store.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
         }
         Ok(store)

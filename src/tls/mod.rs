@@ -1,12 +1,14 @@
 //! TLS without I/O: whom we trust, who we are, and which keys are pinned.
 
+pub mod certificate;
 pub mod client;
 pub mod failure;
 pub mod identity;
 pub mod pin;
 pub mod roots;
+mod verifier;
 
-pub use client::ClientTls;
+pub use client::{ClientTls, RootsFrom};
 pub use identity::Identity;
 pub use pin::Pin;
 pub use roots::Roots;

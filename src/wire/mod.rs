@@ -4,6 +4,7 @@
 
 pub mod deadline;
 pub mod handover;
+mod open_end;
 pub mod prefixed;
 pub mod socket;
 pub mod sparing;
@@ -11,6 +12,7 @@ pub mod stdio;
 pub mod tls;
 
 pub use deadline::Deadline;
+pub use open_end::OpenEnd;
 pub use prefixed::Prefixed;
 pub use socket::Socket;
 pub use sparing::Sparing;

@@ -22,6 +22,10 @@ macro_rules! wire {
                 self.get_mut().0.broken()
             }
 
+            fn let_go(&mut self) {
+                self.get_mut().0.let_go();
+            }
+
             fn tcp(&self) -> Option<&TcpStream> {
                 self.get_ref().0.tcp()
             }

@@ -286,6 +286,7 @@ pub fn kind(code: i32) -> &'static str {
         56 => "reset",
         60 => "certificate_not_trusted",
         67 => "proxy_auth",
+        97 => "socks_refused",
         101 => "refused",
         102 => "unsupported",
         103 => "target_unreachable",

@@ -201,6 +201,7 @@ pub fn dialer(port: u16, tls: Option<Arc<rustls::ClientConfig>>) -> Dialer {
                 credentials: None,
             },
             tls,
+            sni: None,
             login: Login::nothing(Host::Ip(Ipv4Addr::LOCALHOST.into())),
             fields: Vec::new(),
             via: vec![Carrier::H1],
@@ -219,7 +220,7 @@ pub fn identities() -> (ClientTls, TlsAcceptor) {
         pins: vec![identity.pin().expect("a pin")],
         ..ClientTls::default()
     };
-    let config = identity.server_config().expect("server's settings");
+    let config = identity.server_config(&[]).expect("server's settings");
     (client, TlsAcceptor::from(config))
 }
 

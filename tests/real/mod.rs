@@ -20,6 +20,7 @@ mod curl;
 mod env;
 mod envoy;
 mod half_close;
+mod hops;
 mod intermediaries;
 mod mitmproxy;
 mod nc;
@@ -31,6 +32,7 @@ mod socks;
 mod squid;
 mod ssh;
 mod tinyproxy;
+mod tls;
 mod whole;
 
 use crate::support::{Feed, Listen, Pattern, Target, connect};

@@ -12,6 +12,7 @@ use crate::http::TunnelRequest;
 use crate::http::chunked::{Decoder, LAST_CHUNK};
 use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
 use crate::http::post::{not_a_tunnel, wants_greeting};
+use crate::tls::failure::{self, With};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
 use std::time::Duration;
@@ -238,6 +239,9 @@ fn half_close(head: &ResponseHead) -> HalfClose {
 }
 
 fn closed(error: io::Error) -> Error {
+    if let Some(alert) = failure::late_alert(&error) {
+        return failure::of_alert(alert, With::Proxy);
+    }
     let cause = match error.kind() {
         io::ErrorKind::UnexpectedEof => "closed the connection before answering".into(),
         io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => {

@@ -7,7 +7,7 @@ use crate::http::chunked::chunk_head;
 use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
 use crate::http::post::{GREETING, answer_fields};
 use crate::http::{Fields, ProxyError, Refusal};
-use crate::wire::{BoxWire, Deadline, Prefixed};
+use crate::wire::{BoxWire, Deadline, Prefixed, Wire};
 use std::io;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
@@ -120,14 +120,18 @@ fn post_answer(greeting: bool, fields: &Fields) -> Vec<u8> {
 /// wipe out the answer.
 pub async fn refuse(mut wire: BoxWire, refusal: &Refusal) -> io::Result<()> {
     let patience = Deadline::after(LINGER);
-    let answer = async {
-        wire.write_all(&refusal.to_http1()).await?;
-        wire.shutdown().await
-    };
-    patience
-        .run(answer)
-        .await
-        .map_err(|_| io::ErrorKind::TimedOut)??;
+    let answered = patience.run(async { wire.write_all(&refusal.to_http1()).await });
+    answered.await.map_err(|_| io::ErrorKind::TimedOut)??;
+    close_in_stages(&mut wire, patience).await
+}
+
+/// What was written last is to be read, although there may be more to come from the other side.
+pub async fn close_in_stages(
+    wire: &mut (impl Wire + ?Sized),
+    patience: Deadline,
+) -> io::Result<()> {
+    let ended = patience.run(wire.shutdown()).await;
+    ended.map_err(|_| io::ErrorKind::TimedOut)??;
     let mut scratch = [0; 512];
     let mut left = LINGER_BYTES;
     while let Ok(Ok(n)) = patience.run(wire.read(&mut scratch)).await {

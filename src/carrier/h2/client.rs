@@ -14,6 +14,7 @@ use crate::carrier::h2::{SMALL_FRAMES, STALLED_AT_CLIENT};
 use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::http::{TunnelRequest, request};
+use crate::tls::{self, failure::With};
 use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
@@ -124,6 +125,22 @@ impl Session {
     /// Asks for a tunnel. Where the proxy has all the tunnels it takes, waits for one to end. A POST
     /// that is not answered by `last_question` is ended, to see whether somebody waits for that.
     pub async fn open(
+        &self,
+        request: &TunnelRequest,
+        slot: Slot,
+        last_question: Deadline,
+    ) -> Result<Opened, NotOpened> {
+        let opened = self.ask(request, slot, last_question).await;
+        match self.state.heard.alert() {
+            Some(alert) if opened.is_err() => Err(NotOpened::for_good(tls::failure::of_alert(
+                alert,
+                With::Proxy,
+            ))),
+            _ => opened,
+        }
+    }
+
+    async fn ask(
         &self,
         request: &TunnelRequest,
         slot: Slot,

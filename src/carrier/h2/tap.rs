@@ -1,12 +1,14 @@
 //! What moves on a connection. What arrives is a sign of life, whatever it is.
 
 use crate::base::defaults::LINGER;
+use crate::tls::failure;
 use crate::wire::socket::unsent;
 use crate::wire::{Abort, BoxWire, Wire};
+use rustls::AlertDescription;
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
@@ -31,6 +33,8 @@ pub struct Heard {
     sent: AtomicU64,
     /// The peer began with SETTINGS, as HTTP/2 does.
     speaks: AtomicBool,
+    /// How the peer ended TLS, where it said why.
+    alert: OnceLock<AlertDescription>,
     news: Notify,
 }
 
@@ -43,6 +47,7 @@ impl Default for Heard {
             octets: AtomicU64::new(0),
             sent: AtomicU64::new(0),
             speaks: AtomicBool::new(false),
+            alert: OnceLock::new(),
             news: Notify::new(),
         }
     }
@@ -60,6 +65,17 @@ impl Heard {
         self.last_awake.store(since_boot(), Ordering::Release);
         self.octets.fetch_add(bytes.len() as u64, Ordering::AcqRel);
         self.news.notify_waiters();
+    }
+
+    fn note_failure(&self, error: &io::Error) {
+        if let Some(alert) = failure::late_alert(error) {
+            let _ = self.alert.set(alert);
+        }
+    }
+
+    /// h2 keeps only the text of what broke its connection.
+    pub fn alert(&self) -> Option<AlertDescription> {
+        self.alert.get().copied()
     }
 
     pub fn octets(&self) -> u64 {
@@ -206,6 +222,9 @@ impl AsyncRead for Tap {
         let read = &buf.filled()[before..];
         if !read.is_empty() {
             self.heard.note(read);
+        }
+        if let Poll::Ready(Err(error)) = &result {
+            self.heard.note_failure(error);
         }
         result
     }

@@ -15,7 +15,7 @@ fn every_failure_names_its_hop() {
                 let scene = Scene::new(&["-x", &first.url, "-x", &second, TARGET]);
                 scene
                     .hop(
-                        format!("proxy {}", first.url),
+                        format!("proxy {} for proxy {second}", first.url),
                         format!("127.0.0.1:{}", first.port),
                     )
                     .keep((first, closed))
@@ -89,7 +89,7 @@ fn every_failure_names_its_hop() {
                 "proxy",
                 "the key of the certificate is none of the pinned ones",
             )
-            .hint("compare with the pin that the proxy's owner gives"),
+            .hint("compare with the pin that its owner gives"),
         ),
         row(
             "the second speaks no TLS",

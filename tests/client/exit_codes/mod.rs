@@ -5,6 +5,7 @@ mod bodies;
 mod connections;
 mod local;
 mod signals;
+mod socks;
 mod success;
 mod timeouts;
 mod trust;
@@ -20,6 +21,7 @@ fn rows() -> Vec<Row> {
         answers::rows(),
         connections::rows(),
         local::rows(),
+        socks::rows(),
         timeouts::rows(),
         trust::rows(),
     ]

@@ -56,7 +56,7 @@ fn certificates() -> Vec<Row> {
         row(
             "an authority that nobody knows",
             || proxy(&Authority::new(), "127.0.0.1", 2100, None),
-            untrusted("the certificate is signed by an authority that is not trusted here")
+            untrusted("the certificate is signed by an authority that is not trusted here (of CN=Test Proxy, by CN=Test Authority *)")
                 .hint("give the authority's certificate with --cacert, or the key with --pin"),
         ),
         row(
@@ -65,7 +65,7 @@ fn certificates() -> Vec<Row> {
                 let other = Authority::new();
                 proxy(&Authority::new(), "127.0.0.1", 2100, Some(&other)).keep(other)
             },
-            untrusted("the certificate is signed by an authority that is not trusted here")
+            untrusted("the certificate is signed by an authority that is not trusted here (of CN=Test Proxy, by CN=Test Authority *)")
                 .hint("give the authority's certificate with --cacert, or the key with --pin"),
         ),
         row(
@@ -75,7 +75,7 @@ fn certificates() -> Vec<Row> {
                 proxy(&authority, "other.test", 2100, Some(&authority)).keep(authority)
             },
             untrusted("certificate not valid for name \"127.0.0.1\"*other.test*")
-                .hint("use the name that the certificate is for, or --pin"),
+                .hint("use the name that the certificate is for, --sni, or --pin"),
         ),
         row(
             "an expired certificate",
@@ -83,7 +83,7 @@ fn certificates() -> Vec<Row> {
                 let authority = Authority::new();
                 proxy(&authority, "127.0.0.1", 2002, Some(&authority)).keep(authority)
             },
-            untrusted("the certificate has expired").hint("check this machine's clock*"),
+            untrusted("the certificate has expired on Tue, 31 Dec 2002 00:00:00 GMT (of*").hint("check this machine's clock*"),
         ),
         row(
             "another key than the pinned one",
@@ -94,7 +94,7 @@ fn certificates() -> Vec<Row> {
                     .keep(authority)
             },
             untrusted("the key of the certificate is none of the pinned ones")
-                .hint("compare with the pin that the proxy's owner gives"),
+                .hint("compare with the pin that its owner gives"),
         ),
         row(
             "a certificate of the proxy's own",

@@ -16,6 +16,7 @@ mod origin;
 mod socks;
 mod squid;
 mod sshd;
+mod stunnel;
 mod tinyproxy;
 
 pub use apache::Apache;
@@ -34,6 +35,7 @@ pub use origin::Origin;
 pub use socks::{Dante, Microsocks};
 pub use squid::Squid;
 pub use sshd::Sshd;
+pub use stunnel::Stunnel;
 pub use tinyproxy::Tinyproxy;
 
 use super::proc::{Proc, is_root};

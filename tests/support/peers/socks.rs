@@ -1,7 +1,7 @@
 //! SOCKS servers.
 
 use super::{Login, folder, start_on_free_port};
-use crate::support::proc::{Proc, tool};
+use crate::support::proc::{Proc, is_root, tool};
 use std::fs;
 use tempfile::TempDir;
 
@@ -49,13 +49,17 @@ impl Dante {
             "danted",
             |_| true,
             |port| {
+                let user = match is_root() {
+                    true => "user.unprivileged: nobody\n",
+                    false => "",
+                };
                 let text = format!(
                     "logoutput: stderr\n\
                      internal: 127.0.0.1 port = {port}\n\
                      external: lo\n\
                      socksmethod: none\n\
                      clientmethod: none\n\
-                     user.unprivileged: nobody\n\
+                     {user}\
                      client pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n\
                      socks block {{ from: 0.0.0.0/0 to: 0.0.0.0/0 port = {denied} }}\n\
                      socks pass {{ from: 0.0.0.0/0 to: 0.0.0.0/0 }}\n"
