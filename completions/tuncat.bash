@@ -55,7 +55,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
+            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -78,6 +78,10 @@ _tuncat() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pac)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -248,7 +252,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
+            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -267,6 +271,10 @@ _tuncat() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pac)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -378,7 +386,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__doctor)
-            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
+            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -405,6 +413,10 @@ _tuncat() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pac)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -494,7 +506,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -E -w -4 -6 -i -v -h --local --proxy --via --path --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
+            opts="-L -x -U -H -k -E -w -4 -6 -i -v -h --local --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -521,6 +533,10 @@ _tuncat() {
                     return 0
                     ;;
                 --path)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --pac)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -35,6 +35,7 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write m
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
@@ -71,6 +72,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
@@ -124,6 +126,7 @@ discard\t''"
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
@@ -169,6 +172,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l oracle -d 'Targ
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r

@@ -9,7 +9,7 @@
 //! | 5 | [`cli`]: what was typed; [`doctor`]: what a proxy permits |
 //! | 4 | [`dial`]: hops to a tunnel; [`accept`]: listeners, limits, drain; [`bench`]: the load loop and its statistics |
 //! | 3 | [`carrier`]: how a hop carries bytes; [`relay`]: two-way copy; [`builtin`]: targets in the process |
-//! | 2 | [`http`], [`auth`], [`tls`], [`policy`]: rules without I/O |
+//! | 2 | [`http`], [`auth`], [`tls`], [`policy`], [`pac`]: rules without I/O |
 //! | 1 | [`wire`]: the one stream type |
 //! | 0 | [`base`]: errors, targets, proxies, secrets, defaults |
 
@@ -24,6 +24,8 @@ pub mod cmd;
 pub mod dial;
 pub mod doctor;
 pub mod http;
+#[cfg(feature = "pac")]
+pub mod pac;
 pub mod plan;
 pub mod policy;
 pub mod relay;

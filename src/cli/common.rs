@@ -40,8 +40,14 @@ pub struct ProxyOptions {
     #[arg(long, value_name = "TEMPLATE")]
     pub path: Option<Template>,
 
+    /// Script that says which proxy is for what (PAC): a file, or an http, https or file URL
+    ///
+    /// Its alternatives are tried in order where one cannot be reached. Names in it are looked up here, --resolve first.
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "proxy")]
+    pub pac: Option<String>,
+
     /// Use no proxy, whatever the environment says
-    #[arg(long, conflicts_with = "proxy")]
+    #[arg(long, conflicts_with_all = ["proxy", "pac"])]
     pub no_proxy: bool,
 
     /// User and password for the (first) proxy

@@ -5,7 +5,7 @@ use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Connect;
 use crate::cmd::signals::Signals;
-use crate::cmd::{fdpass, route, runtime};
+use crate::cmd::{fdpass, pac, route, runtime};
 use crate::dial::Tunnel;
 use crate::plan::{self, Environment, RoutePlan};
 use crate::relay::{Access, End, Near, Options, Outcome, Side, relay_until};
@@ -39,7 +39,10 @@ pub fn run(args: &Connect) -> i32 {
 fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let target = target(args).map_err(|why| Error::usage(format!("target: {why}")))?;
     *summary = Summary::new(&target);
-    let mut plan = RoutePlan::new(&args.proxy, &Environment::of_process(), &target)?;
+    let script = pac::Script::load(&args.proxy)?;
+    let given = script.map(|script| script.ask(&target)).transpose()?;
+    let environment = Environment::of_process().with_given(given.flatten());
+    let mut plan = RoutePlan::new(&args.proxy, &environment, &target)?;
     if args.fdpass {
         fdpass::check(&plan)?;
     }
@@ -57,7 +60,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
             dialer = route::dialer(&plan) => dialer?,
             number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
         };
-        dialer.inner = inner;
+        dialer.set_inner(inner.as_ref());
         dialer.sparing = args.fdpass;
         summary.route = way.words;
         let tunnel = tokio::select! {
@@ -66,7 +69,15 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
         };
         drop(dialer);
         let result = match tunnel {
-            Ok(tunnel) => carry(args, tunnel, &target, &mut signals, summary).await,
+            Ok(tunnel) => {
+                if plan.fallback.is_some() {
+                    summary.route = match tunnel.route.is_empty() {
+                        true => vec!["direct".into()],
+                        false => tunnel.route.clone(),
+                    };
+                }
+                carry(args, tunnel, &target, &mut signals, summary).await
+            }
             Err(error) => Err(error),
         };
         // A session may still hold bytes of a tunnel that has ended well, or the news that one has
@@ -115,6 +126,7 @@ async fn carry(
         setup,
         peer,
         signature: _,
+        route: _,
     } = tunnel;
     summary.setup = Some(setup);
     summary.carrier = carrier;

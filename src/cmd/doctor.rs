@@ -3,7 +3,7 @@
 use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::cli::{Doctor, ProxyOptions};
 use crate::cmd::signals::Signals;
-use crate::cmd::{route, runtime};
+use crate::cmd::{pac, route, runtime};
 use crate::doctor::{self, Report, Settings};
 use crate::plan::{Environment, Password, Route, RoutePlan};
 use crate::ui::doctor::{Progress, json, text};
@@ -38,8 +38,10 @@ fn execute(args: &Doctor) -> Result<Report> {
         host: Host::Name("tuncat-doctor.invalid".into()),
         port: 443,
     };
-    let environment = Environment::of_process();
     let for_route = target.as_ref().unwrap_or(&any);
+    let script = pac::Script::load(&args.proxy)?;
+    let given = script.map(|script| script.ask(for_route)).transpose()?;
+    let environment = Environment::of_process().with_given(given.flatten());
     let mut plan = RoutePlan::new(&args.proxy, &environment, for_route)?;
     if plan.route == Route::Direct {
         return Err(

@@ -6,7 +6,7 @@ use crate::base::{Error, Result, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
 use crate::cmd::signals::Signals;
-use crate::cmd::{finish, route, runtime, serve};
+use crate::cmd::{finish, pac, route, runtime, serve};
 use crate::dial::{Dialer, Inner, Tunnel};
 use crate::plan::{self, Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
@@ -41,9 +41,12 @@ pub fn run(args: &Listen) -> Result<()> {
         );
         return Err(Error::usage(cause));
     }
+    let script = pac::Script::load(&args.proxy)?;
     for text in &args.local {
         let forward =
             Forward::parse(text).map_err(|why| Error::usage(format!("-L {text}: {why}")))?;
+        let given = script.as_ref().map(|script| script.ask(&forward.target));
+        let environment = environment.with_given(given.transpose()?.flatten());
         let mut plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
         plan.connections = args.connections;
         plans.push((forward, plan));
@@ -75,7 +78,7 @@ async fn listen(
     for (forward, plan) in plans {
         // The environment may send targets different ways; equal ways share a dialer, so that a
         // password is asked for once.
-        let known = dialers.iter().find(|(p, _)| p.route == plan.route);
+        let known = dialers.iter().find(|(p, _)| p.is_same_way(&plan));
         let dialer = match known {
             Some((_, dialer)) => dialer.clone(),
             None => {
@@ -83,7 +86,7 @@ async fn listen(
                     dialer = route::dialer(&plan) => dialer?.0,
                     number = signals.next() => return Err(serve::ended_by(number)),
                 };
-                dialer.inner = inner.clone();
+                dialer.set_inner(inner.as_ref());
                 let dialer = Arc::new(dialer);
                 for _ in 0..args.warm {
                     tending.spawn(keep_warm(dialer.clone()));

@@ -9,6 +9,8 @@ mod fdpass;
 mod generate;
 mod listen;
 mod output;
+#[cfg_attr(not(feature = "pac"), path = "no_pac.rs")]
+mod pac;
 mod route;
 mod serve;
 mod signals;

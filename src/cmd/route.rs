@@ -25,6 +25,9 @@ pub struct Taken {
 /// and password files read (one may be a pipe that blocks).
 pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
     argv::hide(&plan.in_argv);
+    if let Some(fallback) = &mut plan.fallback {
+        prepare(fallback)?;
+    }
     for password in &mut plan.passwords {
         if let Password::File { user, path } = password {
             *password = Password::Known(Credentials {
@@ -56,12 +59,17 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Taken)> {
         }
     };
     tracing::info!("route: {}, by {}", way.words.join(", "), plan.why);
-    let dialer = Dialer::new(
+    let mut dialer = Dialer::new(
         hops,
         plan.network.clone(),
         plan.connect_timeout,
         plan.connections,
     );
+    if let Some(fallback) = &plan.fallback {
+        // Boxed: each may have another behind it.
+        let (fallback, _) = Box::pin(self::dialer(fallback)).await?;
+        dialer.fallback = Some(Box::new(fallback));
+    }
     Ok((dialer, way))
 }
 

@@ -29,8 +29,8 @@ use ladder::Ladder;
 use rustls::ClientConfig;
 use sessions::Sessions;
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 use way::{OnWay, Way};
 
 /// One proxy on the way, with all that is needed to use it.
@@ -62,6 +62,9 @@ pub struct Dialer {
     pub inner: Option<Inner>,
     /// Nothing behind the proxies' answers is read, so that the tunnel's socket can be given away. Slower.
     pub sparing: bool,
+    /// Where this way cannot be reached.
+    pub fallback: Option<Box<Dialer>>,
+    out_of_reach: Mutex<Option<Instant>>,
     /// With the last hop, where its carrier has them.
     sessions: Sessions,
     ladder: Ladder,
@@ -87,6 +90,16 @@ pub struct Tunnel {
     pub setup: Setup,
     /// How the last hop names itself; empty without a proxy.
     pub signature: Signature,
+    /// The proxies that it went through; none without.
+    pub route: Vec<String>,
+}
+
+/// How long a way that could not be reached is not tried where there is another.
+const OUT_OF_REACH: Duration = Duration::from_secs(60);
+
+/// The first step of the way failed: nothing was asked of anybody.
+fn is_unreached(error: &Error) -> bool {
+    matches!(error.stage(), Stage::Resolve | Stage::Connect)
 }
 
 impl Dialer {
@@ -103,6 +116,8 @@ impl Dialer {
             connect_timeout,
             inner: None,
             sparing: false,
+            fallback: None,
+            out_of_reach: Mutex::default(),
             sessions: Sessions::new(connections),
             ladder: Ladder::default(),
         }
@@ -119,7 +134,31 @@ impl Dialer {
 
     /// Opens a tunnel to `target`. One deadline covers all of it.
     pub async fn open(&self, target: &Target) -> Result<Tunnel> {
+        self.open_by(target, Deadline::after(self.connect_timeout))
+            .await
+    }
+
+    async fn open_by(&self, target: &Target, deadline: Deadline) -> Result<Tunnel> {
+        let Some(fallback) = &self.fallback else {
+            return self.attempt(target, deadline).await;
+        };
+        if !self.is_out_of_reach() {
+            // A proxy that is silent must leave time for the next.
+            match self.attempt(target, deadline.halfway()).await {
+                Err(error) if is_unreached(&error) => {
+                    tracing::info!("{error}; next: {}", fallback.words());
+                    self.note_out_of_reach();
+                }
+                done => return done,
+            }
+        }
+        // Boxed: each may have another behind it.
+        Box::pin(fallback.open_by(target, deadline)).await
+    }
+
+    async fn attempt(&self, target: &Target, deadline: Deadline) -> Result<Tunnel> {
         let mut way = self.way();
+        way.deadline = deadline;
         let opened = match self.hops.is_empty() {
             true => OnWay {
                 wire: way.direct(target).await?,
@@ -143,7 +182,39 @@ impl Dialer {
             peer: way.peer,
             setup: way.setup,
             signature: opened.signature,
+            route: self.route(),
         })
+    }
+
+    /// TLS with targets, whichever way it goes.
+    pub fn set_inner(&mut self, inner: Option<&Inner>) {
+        self.inner = inner.cloned();
+        if let Some(fallback) = &mut self.fallback {
+            fallback.set_inner(inner);
+        }
+    }
+
+    fn route(&self) -> Vec<String> {
+        self.hops.iter().map(|hop| hop.proxy.to_string()).collect()
+    }
+
+    fn words(&self) -> String {
+        match self.hops.is_empty() {
+            true => "direct".into(),
+            false => self.route().join(", "),
+        }
+    }
+
+    /// It was not reached lately, and something else was to do.
+    fn is_out_of_reach(&self) -> bool {
+        let since = self.out_of_reach.lock().map_or(None, |since| *since);
+        since.is_some_and(|since| since.elapsed() < OUT_OF_REACH)
+    }
+
+    fn note_out_of_reach(&self) {
+        if let Ok(mut since) = self.out_of_reach.lock() {
+            *since = Some(Instant::now());
+        }
     }
 
     fn timeout(&self, stage: Stage) -> Error {

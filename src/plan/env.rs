@@ -1,13 +1,21 @@
 //! Which proxy the environment names, exactly as curl reads it.
 
 use crate::base::{Host, Proxy};
-use crate::plan::no_proxy;
+use crate::plan::{Route, no_proxy};
 use std::ffi::OsString;
 
 /// The environment variables that matter. An empty variable counts as unset, as with curl.
 #[derive(Clone, Debug, Default)]
 pub struct Environment {
     variables: Vec<(String, OsString)>,
+    given: Option<Given>,
+}
+
+/// Routes that a script gave for a target, in order; never empty.
+#[derive(Clone, Debug)]
+pub struct Given {
+    pub why: String,
+    pub routes: Vec<Route>,
 }
 
 /// What the environment decided, and by which variable.
@@ -35,14 +43,30 @@ impl Environment {
             variables: named
                 .filter(|(name, value)| ours(name) && !value.is_empty())
                 .collect(),
+            given: None,
         }
+    }
+
+    /// With what a script says, which goes before the variables.
+    pub fn with_given(&self, given: Option<Given>) -> Self {
+        Environment {
+            given,
+            ..self.clone()
+        }
+    }
+
+    pub fn given(&self) -> Option<&Given> {
+        self.given.as_ref()
     }
 
     /// Without the password that is there for the first proxy.
     pub fn without_password(&self) -> Self {
         let mut variables = self.variables.clone();
         variables.retain(|(name, _)| name != "TUNCAT_PROXY_PASSWORD");
-        Environment { variables }
+        Environment {
+            variables,
+            given: self.given.clone(),
+        }
     }
 
     /// The value of a variable; an error where it is not UTF-8, rather than going on without it.

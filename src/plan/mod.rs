@@ -8,6 +8,6 @@ mod no_proxy;
 pub mod route;
 pub mod tls;
 
-pub use env::Environment;
+pub use env::{Environment, Given};
 pub use forward::Forward;
 pub use route::{Password, Route, RoutePlan};

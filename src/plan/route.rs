@@ -10,7 +10,7 @@ use crate::http::Field;
 use crate::http::connect::is_framing;
 use crate::http::post::Template;
 use crate::plan::env::Decision;
-use crate::plan::{Environment, tls};
+use crate::plan::{Environment, Given, tls};
 use crate::tls::ClientTls;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -65,6 +65,8 @@ pub struct RoutePlan {
     pub connect_timeout: Duration,
     /// Sessions with the last proxy, at most.
     pub connections: usize,
+    /// What to do where this cannot be reached.
+    pub fallback: Option<Box<RoutePlan>>,
 }
 
 impl RoutePlan {
@@ -94,7 +96,19 @@ impl RoutePlan {
                 "the secrets of TLS sessions go to {file} (SSLKEYLOGFILE)"
             ));
         }
+        let fallback = match environment.given() {
+            Some(given) if given.why == why && given.routes.len() > 1 => {
+                let others = Given {
+                    why: given.why.clone(),
+                    routes: given.routes[1..].to_vec(),
+                };
+                let environment = environment.with_given(Some(others));
+                Some(Box::new(RoutePlan::new(options, &environment, target)?))
+            }
+            _ => None,
+        };
         Ok(RoutePlan {
+            fallback,
             why,
             passwords,
             schemes: options.proxy_auth.clone(),
@@ -121,6 +135,16 @@ impl RoutePlan {
 }
 
 impl RoutePlan {
+    /// The same proxies in the same order, and the same to fall back to.
+    pub fn is_same_way(&self, other: &RoutePlan) -> bool {
+        let both = match (&self.fallback, &other.fallback) {
+            (None, None) => true,
+            (Some(a), Some(b)) => a.is_same_way(b),
+            _ => false,
+        };
+        self.route == other.route && both
+    }
+
     /// Why a tunnel of this route is more than the bytes on a socket, where it is.
     pub fn is_wrapped(&self) -> Option<String> {
         let proxies = match &self.route {
@@ -168,6 +192,11 @@ fn route(
         let proxies = proxies.collect::<Result<_, _>>();
         let proxies = proxies.map_err(|why| Error::usage(format!("-x: {why}")))?;
         return Ok((Route::Proxies(proxies), "-x".into()));
+    }
+    if let Some(given) = environment.given()
+        && let Some(first) = given.routes.first()
+    {
+        return Ok((first.clone(), given.why.clone()));
     }
     // What is inside a proxy or on this machine has no host that a variable could speak of.
     let inside = Host::Name("tuncat.invalid".into());

@@ -92,6 +92,14 @@ impl ClientTls {
         Ok(Arc::new(config))
     }
 
+    /// The certificates of the roots, for a client that is not ours.
+    pub fn trusted(&self) -> Result<Vec<CertificateDer<'static>>, String> {
+        if !self.roots.is_empty() {
+            return identity::certificates_of(&self.roots);
+        }
+        Ok(rustls_native_certs::load_native_certs().certs)
+    }
+
     /// The roots named, or the system's, or Mozilla's where the system has none.
     fn roots(&self) -> Result<RootCertStore, String> {
         let mut store = identity::authorities_of(&self.roots)?;

@@ -91,6 +91,12 @@ fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, String> {
     }
 }
 
+/// All certificates in PEM files.
+pub fn certificates_of(files: &[PathBuf]) -> Result<Vec<CertificateDer<'static>>, String> {
+    let all = files.iter().map(|file| certificates(file));
+    Ok(all.collect::<Result<Vec<_>, _>>()?.concat())
+}
+
 /// All authorities in PEM files.
 pub fn authorities_of(files: &[PathBuf]) -> Result<RootCertStore, String> {
     let mut store = RootCertStore::empty();

@@ -26,6 +26,7 @@ mod mitmproxy;
 mod nc;
 mod nghttpx;
 mod node;
+mod pac;
 mod post;
 mod remote;
 mod socks;
