@@ -63,7 +63,12 @@ async fn with_our_key(probe: &Probe, carrier: Carrier, oracle: &Oracle) -> Inter
     let Target::Tcp { host, .. } = oracle.tls_target() else {
         return unknown("no target of our own could be set up".into());
     };
-    let shaken = match shake(probe, carrier, oracle.tls_target(), host).await {
+    let mut shaken = shake(probe, carrier, oracle.tls_target(), host).await;
+    // A proxy may fail once where a connection behind it has just been closed (nghttpx does).
+    if shaken.is_err() && oracle.accepted_tls() == 0 {
+        shaken = shake(probe, carrier, oracle.tls_target(), host).await;
+    }
+    let shaken = match shaken {
         Ok(shaken) => shaken,
         Err(why) => return unknown(format!("our own target could not be used: {why}")),
     };

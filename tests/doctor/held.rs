@@ -79,7 +79,7 @@ fn a_request_held_back_until_it_ends() {
 fn an_answer_held_back_until_so_many_bytes_are_there() {
     let serve = Serve::start();
     let front = holding(&serve, 0, 5000);
-    let seen = examine(&["-x", &front.url(), "-w", "3", "--via", "h1-post"]);
+    let seen = examine(&["-x", &front.url(), "-w", "6", "--via", "h1-post"]);
     let way = &seen.report["buffering"][0];
     assert_eq!(way["answer"], "until_bytes", "{:#}", seen.report);
     assert_eq!(way["request"], "none");
@@ -93,7 +93,7 @@ fn an_answer_held_back_until_so_many_bytes_are_there() {
 fn an_answer_held_back_until_it_ends() {
     let serve = Serve::start();
     let front = holding(&serve, 0, usize::MAX);
-    let seen = examine(&["-x", &front.url(), "-w", "3", "--via", "h1-post"]);
+    let seen = examine(&["-x", &front.url(), "-w", "6", "--via", "h1-post"]);
     assert_eq!(
         seen.each("buffering", &["request", "answer"]),
         ["none held"]

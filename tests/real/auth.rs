@@ -28,6 +28,9 @@ fn digest() {
     let (sshd, squid) = (Sshd::start(), Squid::with_digest(LOGIN, ""));
     let said = "; check user name and password (sent with Digest)";
     logs_in(&sshd, &squid.url, "-U user:pass", "-U user:wrong", said);
+    wait_for("squid to say who it is", || {
+        squid.access_log().contains("/200 ").then_some(())
+    });
     let log = squid.access_log();
     assert!(log.contains(" user "), "squid knows who it is:\n{log}");
 }
@@ -46,6 +49,9 @@ fn ntlm() {
     let said = "; check user name and password (sent with NTLM)";
     let (right, wrong) = ("-U CORP\\\\user:pass", "-U CORP\\user:wrong");
     logs_in(&sshd, &squid.url, right, wrong, said);
+    wait_for("squid to say who it is", || {
+        squid.access_log().contains("/200 ").then_some(())
+    });
     let log = squid.access_log();
     assert!(log.contains("CORP"), "squid knows who it is:\n{log}");
 }
@@ -65,7 +71,8 @@ fn a_nonce_that_has_run_out() {
         let run = connect(["--no-proxy", &through]).stdin(text.as_str()).run();
         assert_eq!(run.expect_code(0).stdout, text.as_bytes(), "{n}");
     }
-    let log = squid.access_log();
+    let all = |log: &String| log.matches("/200 ").count() == 8;
+    let log = wait_for("squid's log", || Some(squid.access_log()).filter(all));
     let (refused, opened) = (log.matches("/407 ").count(), log.matches("/200 ").count());
     assert_eq!(opened, 8, "{log}");
     assert!(

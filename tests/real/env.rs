@@ -75,6 +75,10 @@ const WHICH_PROXY: &[Row<'static>] = &[
     (&[("https_proxy", " http://PROXY")], NAME, Nobody),
     (&[("https_proxy", "http://"), ("all_proxy", "http://PROXY")], NAME, Nobody),
     (&[("https_proxy", "foo://PROXY")], NAME, Nobody),
+    (&[("all_proxy", "socks4a://PROXY")], NAME, Proxy),
+    (&[("ALL_PROXY", "socks5h://PROXY")], NAME, Proxy),
+    (&[("https_proxy", "SOCKS5H://PROXY")], NAME, Proxy),
+    (&[("all_proxy", "socks://PROXY")], NAME, Proxy),
     (&[("https_proxy", "ftp://PROXY"), ("all_proxy", "http://PROXY")], NAME, Nobody),
     (&[("https_proxy", "http://127.0.0.1:99999")], NAME, Nobody),
 ];

@@ -2,7 +2,7 @@
 
 use super::{MIB, remote};
 use crate::support::peers::{LOGIN, Squid, Sshd};
-use crate::support::{Feed, Listen, Pattern, Run, Serve};
+use crate::support::{Feed, Listen, Pattern, Run, Serve, wait_for};
 
 /// squid with a login, and the arguments with which tuncat goes through it.
 fn squid_with_login() -> (Squid, String) {
@@ -16,12 +16,11 @@ fn logs_in_through_squid() {
     let sshd = Sshd::start();
     let (squid, args) = squid_with_login();
     remote::runs_a_command(&sshd, &args);
-    let log = squid.access_log();
-    let target = sshd.addr();
-    assert!(
-        log.contains(&format!("CONNECT {target} user ")),
-        "squid saw it:\n{log}"
-    );
+    // It is written when the tunnel has ended.
+    let line = format!("CONNECT {} user ", sshd.addr());
+    wait_for("squid's log", || {
+        squid.access_log().contains(&line).then_some(())
+    });
 }
 
 #[test]
