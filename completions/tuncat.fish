@@ -38,6 +38,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path 
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l netrc-file -d 'The same in another file' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-auth-command -d 'Command that says what to show to a proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
@@ -57,6 +59,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-alpn -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s i -l idle-timeout -d 'End after this much silence both ways; off by default' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l fin-delay -d 'How long the far side must be quiet before the FIN is sent through a proxy that may answer it by closing both ways' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l netrc -d 'Look for user and password of proxies in ~/.netrc'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s 6 -l ipv6 -d 'Use IPv6 only'
@@ -75,6 +78,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path o
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l netrc-file -d 'The same in another file' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-auth-command -d 'Command that says what to show to a proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
@@ -96,6 +101,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l connections -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l drain -d 'How long live tunnels may go on after SIGTERM or SIGINT' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l netrc -d 'Look for user and password of proxies in ~/.netrc'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 only'
@@ -129,6 +135,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l netrc-file -d 'The same in another file' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-auth-command -d 'Command that says what to show to a proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
@@ -159,6 +167,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l watch -d 'A proc
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l server -d 'Be a target for others to measure with, and nothing else' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l html -d 'Write a page with charts to FILE, too' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l netrc -d 'Look for user and password of proxies in ~/.netrc'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s 6 -l ipv6 -d 'Use IPv6 only'
@@ -175,6 +184,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path o
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l netrc-file -d 'The same in another file' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-auth-command -d 'Command that says what to show to a proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-auth -d 'Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s H -l header -d 'Header field for the (first) proxy\'s request, \'Name: value\'' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l cacert -d 'Trust the certificate authorities in this PEM file, instead of the system\'s' -r -F
@@ -189,6 +200,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls -d 'Look at
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l eof -d 'See what becomes of ends and resets, in four tunnels for each way that opens'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l direct -d 'Go to TARGET without the proxy too, and compare certificates'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l no-proxy -d 'Use no proxy, whatever the environment says'
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l netrc -d 'Look for user and password of proxies in ~/.netrc'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s k -l insecure -d 'Trust any certificate of an https proxy'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s 4 -l ipv4 -d 'Use IPv4 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s 6 -l ipv6 -d 'Use IPv6 only'

@@ -7,6 +7,7 @@ mod digest;
 mod gssapi;
 mod login;
 mod negotiate;
+pub mod netrc;
 mod ntlm;
 mod scheme;
 pub mod users;

@@ -52,13 +52,29 @@ pub struct ProxyOptions {
 
     /// User and password for the (first) proxy
     ///
-    /// Without a password it is taken from --proxy-pass-file, TUNCAT_PROXY_PASSWORD or a prompt on the terminal, in that order.
+    /// Without a password it is taken from --proxy-pass-file, TUNCAT_PROXY_PASSWORD, --netrc, --proxy-auth-command or a prompt on the
+    /// terminal (or of SSH_ASKPASS, as with ssh), in that order.
     #[arg(short = 'U', long, value_name = "USER[:PASSWORD]")]
     pub proxy_user: Option<String>,
 
     /// File whose first line is the password for the (first) proxy
     #[arg(long, value_name = "FILE")]
     pub proxy_pass_file: Option<PathBuf>,
+
+    /// Look for user and password of proxies in ~/.netrc
+    #[arg(long)]
+    pub netrc: bool,
+
+    /// The same in another file
+    #[arg(long, value_name = "FILE")]
+    pub netrc_file: Option<PathBuf>,
+
+    /// Command that says what to show to a proxy
+    ///
+    /// It is run by sh and gets 'protocol=', 'host=' and perhaps 'username=' lines, as git's credential helpers do; it prints 'username=' and
+    /// 'password=' lines, or the value of the Proxy-Authorization field. -w limits its time.
+    #[arg(long, value_name = "COMMAND")]
+    pub proxy_auth_command: Option<String>,
 
     /// Ways to authenticate that may be used: negotiate, ntlm, digest, basic, bearer
     ///

@@ -3,7 +3,8 @@
 use crate::base::Secret;
 
 /// Overwrites every occurrence of `secrets` in this process's arguments, which `ps` shows to
-/// everybody on the machine. Before that, and where it cannot be done, they can be seen.
+/// everybody on the machine, and in the environment that it began with, which its user can see. Before that, and where it
+/// cannot be done, they can be seen.
 #[cfg(target_os = "linux")]
 pub fn hide(secrets: &[Secret]) {
     let secrets: Vec<&[u8]> = secrets.iter().map(|s| s.expose().as_bytes()).collect();
@@ -16,7 +17,7 @@ pub fn hide(secrets: &[Secret]) {
 #[cfg(not(target_os = "linux"))]
 pub fn hide(_secrets: &[Secret]) {}
 
-/// proc(5): fields 48 and 49 of /proc/self/stat say where the arguments are in our memory, and
+/// proc(5): fields 48 to 51 of /proc/self/stat say where the arguments and the environment are in our memory, and
 /// /proc/self/mem is that memory.
 #[cfg(target_os = "linux")]
 fn overwrite(secrets: &[&[u8]]) -> Option<()> {
@@ -25,22 +26,30 @@ fn overwrite(secrets: &[&[u8]]) -> Option<()> {
     // The name in field 2 may hold spaces; it ends with the last parenthesis.
     let after_name = &stat[stat.rfind(')')? + 2..];
     let mut fields = after_name.split(' ').skip(48 - 3);
-    let start: u64 = fields.next()?.parse().ok()?;
-    let end: u64 = fields.next()?.parse().ok()?;
+    let mut next = || fields.next()?.parse::<u64>().ok();
+    let ranges = [(next()?, next()?), (next()?, next()?)];
     let mut options = std::fs::OpenOptions::new();
     let memory = options.read(true).write(true).open("/proc/self/mem").ok()?;
-    let mut arguments = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
-    memory.read_exact_at(&mut arguments, start).ok()?;
+    for (start, end) in ranges {
+        let mut octets = vec![0; usize::try_from(end.checked_sub(start)?).ok()?];
+        memory.read_exact_at(&mut octets, start).ok()?;
+        cross_out(&mut octets, secrets);
+        memory.write_all_at(&octets, start).ok()?;
+    }
+    Some(())
+}
+
+#[cfg(target_os = "linux")]
+fn cross_out(octets: &mut [u8], secrets: &[&[u8]]) {
     for secret in secrets.iter().filter(|s| !s.is_empty()) {
         let mut at = 0;
-        while let Some(found) = arguments[at..]
+        while let Some(found) = octets[at..]
             .windows(secret.len())
             .position(|w| w == *secret)
         {
             at += found;
-            arguments[at..at + secret.len()].fill(b'x');
+            octets[at..at + secret.len()].fill(b'x');
             at += secret.len();
         }
     }
-    memory.write_all_at(&arguments, start).ok()
 }

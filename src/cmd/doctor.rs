@@ -108,6 +108,7 @@ fn words(options: &ProxyOptions, plan: &RoutePlan) -> Vec<String> {
         Password::None => None,
         Password::Known(known) => Some(&known.user),
         Password::File { user, .. } | Password::Prompt { user } => Some(user),
+        Password::Elsewhere { user, .. } => user.as_ref(),
     });
     if let Some(user) = user {
         add("-U", user.clone());

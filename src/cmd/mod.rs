@@ -7,6 +7,7 @@ mod doctor;
 mod embedded;
 mod fdpass;
 mod generate;
+mod helper;
 mod listen;
 mod output;
 #[cfg_attr(not(feature = "pac"), path = "no_pac.rs")]

@@ -2,9 +2,9 @@
 //! proxy started.
 
 use crate::accept::Server;
-use crate::auth::{Login, Means, basic};
+use crate::auth::{Login, Means, basic, netrc};
 use crate::base::{Blame, Credentials, Error, Kind, Proxy, Result, Scheme, Secret, Stage};
-use crate::cmd::{argv, embedded};
+use crate::cmd::{argv, embedded, helper};
 use crate::dial::{Dialer, Hop, Inner};
 use crate::plan::tls::InnerTls;
 use crate::plan::{Password, Route, RoutePlan};
@@ -13,6 +13,7 @@ use rustls::ClientConfig;
 use rustls::client::Resumption;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A route as it was taken.
 pub struct Taken {
@@ -25,6 +26,9 @@ pub struct Taken {
 /// and password files read (one may be a pipe that blocks).
 pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
     argv::hide(&plan.in_argv);
+    if plan.passwords.iter().any(|p| *p != Password::None) {
+        no_core();
+    }
     if let Some(fallback) = &mut plan.fallback {
         prepare(fallback)?;
     }
@@ -37,6 +41,17 @@ pub fn prepare(plan: &mut RoutePlan) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// A process that dies leaves no memory behind in which a password could be found.
+fn no_core() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    // Lowering a limit is always allowed.
+    let _ = setrlimit(Resource::Core, none);
 }
 
 /// The dialer for a route that was prepared.
@@ -82,13 +97,10 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
         if proxy.scheme == Scheme::Https && tls.is_none() {
             tls = Some(plan.tls.config().map_err(Error::usage)?);
         }
-        let means = match credentials(password, proxy).await? {
-            Some(known) => {
-                basic::check(&known).map_err(Error::usage)?;
-                Means::Password(known)
-            }
-            None => Means::Nothing,
-        };
+        let means = means(password, proxy, plan.connect_timeout).await?;
+        if let Means::Password(known) = &means {
+            basic::check(known).map_err(Error::usage)?;
+        }
         hops.push(Hop {
             proxy: proxy.clone(),
             tls: match (&tls, proxy.scheme) {
@@ -130,20 +142,63 @@ fn own_tickets(tls: &ClientConfig) -> Arc<ClientConfig> {
     Arc::new(tls)
 }
 
-async fn credentials(password: &Password, proxy: &Proxy) -> Result<Option<Credentials>> {
+/// What there is to show to `proxy`.
+async fn means(password: &Password, proxy: &Proxy, limit: Duration) -> Result<Means> {
     match password {
-        Password::None => Ok(None),
-        Password::Known(credentials) => Ok(Some(credentials.clone())),
+        Password::None => Ok(Means::Nothing),
+        Password::Known(credentials) => Ok(Means::Password(credentials.clone())),
         Password::File { .. } => Err(Error::internal("a password file was not read")),
-        Password::Prompt { user } => {
-            let text = format!("Password for {user} at {proxy}: ");
-            let asked = prompt::password(&text).await;
-            Ok(Some(Credentials {
-                user: user.clone(),
-                password: Some(asked.map_err(|e| no_password(user, &e.to_string()))?),
-            }))
+        Password::Prompt { user } => typed(user, proxy).await,
+        Password::Elsewhere {
+            user,
+            netrc,
+            command,
+        } => {
+            let user = user.as_deref();
+            if let Some(known) = in_netrc(netrc.as_deref(), proxy, user)? {
+                return Ok(Means::Password(known));
+            }
+            match (command, user) {
+                (Some(command), user) => helper::ask(command, proxy, user, limit).await,
+                (None, Some(user)) => typed(user, proxy).await,
+                (None, None) => Ok(Means::Nothing),
+            }
         }
     }
+}
+
+/// On the terminal, or in a window where ssh would ask in one.
+async fn typed(user: &str, proxy: &Proxy) -> Result<Means> {
+    let text = format!("Password for {user} at {proxy}: ");
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let program = variable("SSH_ASKPASS");
+    let required = variable("SSH_ASKPASS_REQUIRE").unwrap_or_default();
+    let windows = variable("DISPLAY")
+        .or_else(|| variable("WAYLAND_DISPLAY"))
+        .is_some();
+    let asked = match (program, required.as_str()) {
+        (Some(program), "prefer" | "force") => helper::askpass(&program, &text).await,
+        (program, required) => match (prompt::password(&text).await, program) {
+            (Err(_), Some(program)) if windows && required != "never" => {
+                helper::askpass(&program, &text).await
+            }
+            (asked, _) => asked.map_err(|e| e.to_string()),
+        },
+    };
+    Ok(Means::Password(Credentials {
+        user: user.into(),
+        password: Some(asked.map_err(|e| no_password(user, &e))?),
+    }))
+}
+
+fn in_netrc(file: Option<&Path>, proxy: &Proxy, user: Option<&str>) -> Result<Option<Credentials>> {
+    let Some(file) = file else {
+        return Ok(None);
+    };
+    let text = std::fs::read_to_string(file);
+    let text = text.map_err(|e| Error::usage(format!("{}: {e}", file.display())))?;
+    let text = zeroize::Zeroizing::new(text);
+    Ok(netrc::find(&text, &proxy.host.to_string(), user))
 }
 
 fn first_line(path: &Path) -> Result<Secret> {

@@ -1,6 +1,7 @@
 //! Which proxy the environment names, exactly as curl reads it.
 
-use crate::base::{Host, Proxy};
+use crate::base::{Host, Proxy, Secret};
+use crate::plan::route::secret_of_url;
 use crate::plan::{Route, no_proxy};
 use std::ffi::OsString;
 
@@ -67,6 +68,17 @@ impl Environment {
             variables,
             given: self.given.clone(),
         }
+    }
+
+    /// What is in variables that nobody else should see, as it stands there.
+    pub fn secrets(&self) -> Vec<Secret> {
+        let texts = self.variables.iter();
+        let texts = texts.filter_map(|(name, value)| Some((name.as_str(), value.to_str()?)));
+        let secrets = texts.filter_map(|(name, value)| match name {
+            "TUNCAT_PROXY_PASSWORD" => Some(Secret::new(value)),
+            _ => secret_of_url(value),
+        });
+        secrets.collect()
     }
 
     /// The value of a variable; an error where it is not UTF-8, rather than going on without it.

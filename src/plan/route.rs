@@ -37,6 +37,12 @@ pub enum Password {
     Prompt {
         user: String,
     },
+    /// Files and commands that may know, in order; a user who is named may be asked for the rest.
+    Elsewhere {
+        user: Option<String>,
+        netrc: Option<PathBuf>,
+        command: Option<String>,
+    },
 }
 
 /// All that `dial` needs but for what has to be read or asked for.
@@ -49,7 +55,7 @@ pub struct RoutePlan {
     pub passwords: Vec<Password>,
     /// Ways to authenticate that may be used; all of them if empty.
     pub schemes: Vec<auth::Scheme>,
-    /// Secrets as they stand on the command line.
+    /// Secrets as they stand on the command line and in the environment.
     pub in_argv: Vec<Secret>,
     /// What the user should know.
     pub warnings: Vec<String>,
@@ -110,9 +116,16 @@ impl RoutePlan {
         Ok(RoutePlan {
             fallback,
             why,
-            passwords,
+            passwords: passwords
+                .into_iter()
+                .map(|p| elsewhere(p, options))
+                .collect(),
             schemes: options.proxy_auth.clone(),
-            in_argv: urls.into_iter().chain(other_secrets(options)).collect(),
+            in_argv: urls
+                .into_iter()
+                .chain(other_secrets(options))
+                .chain(environment.secrets())
+                .collect(),
             warnings,
             fields: fields(options)?,
             via: match &route {
@@ -240,6 +253,27 @@ fn passwords(
     Ok(passwords)
 }
 
+/// Where nothing is known yet, other places may know.
+fn elsewhere(password: Password, options: &ProxyOptions) -> Password {
+    let home = || std::env::home_dir().map(|home| home.join(".netrc"));
+    let netrc = options.netrc_file.clone();
+    let netrc = netrc.or_else(|| options.netrc.then(home).flatten());
+    let command = options.proxy_auth_command.clone();
+    if netrc.is_none() && command.is_none() {
+        return password;
+    }
+    let user = match password {
+        Password::None => None,
+        Password::Prompt { user } => Some(user),
+        known => return known,
+    };
+    Password::Elsewhere {
+        user,
+        netrc,
+        command,
+    }
+}
+
 /// Flag before environment; a file before the variable, since it is named on purpose.
 fn first_password(
     credentials: Option<Credentials>,
@@ -307,7 +341,7 @@ fn fields(options: &ProxyOptions) -> Result<Vec<Field>> {
 }
 
 /// The password in a proxy's URL, as it stands there.
-fn secret_of_url(url: &str) -> Option<Secret> {
+pub fn secret_of_url(url: &str) -> Option<Secret> {
     let authority = url.split_once("://").map_or(url, |(_, rest)| rest);
     let (userinfo, _) = authority.rsplit_once('@')?;
     let (_, password) = userinfo.split_once(':')?;

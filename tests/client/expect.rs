@@ -156,7 +156,12 @@ impl Scene {
     }
 
     pub fn run(&self, more: &[&str]) -> Output {
+        self.run_with(more, ("TUNCAT_UNUSED", ""))
+    }
+
+    fn run_with(&self, more: &[&str], (name, value): (&str, &str)) -> Output {
         connect(&self.args)
+            .env(name, value)
             .args(more)
             .feed((self.stdin)())
             .limit(LIMIT)
@@ -197,7 +202,7 @@ pub fn check_all(rows: Vec<Row>) {
     assert!(failed.is_empty(), "rows that failed: {failed:#?}");
 }
 
-/// Runs the scene twice: for the line on stderr, and for the object.
+/// Runs the scene three times: for the line on stderr, for the object, and for what is not to be seen.
 #[track_caller]
 pub fn check(name: &str, scene: &Scene, failure: &Failure) {
     let output = scene.run(&[]);
@@ -213,12 +218,19 @@ pub fn check(name: &str, scene: &Scene, failure: &Failure) {
     assert!(output.stdout == scene.stdout, "{name}: {output:?}");
     let output = output.expect_code(failure.code);
     check_object(name, &object(&output.stderr), scene, failure);
+    // At its most talkative it says the same, and no secret.
+    let secrets = ["-vvv", "-H", "Cookie: session=Cookie-d41d"];
+    let output = scene.run_with(&secrets, ("TUNCAT_PROXY_PASSWORD", "Variable-c0de"));
+    let output = output.expect_code(failure.code);
+    for secret in ["d41d", "c0de"] {
+        assert!(!output.stderr.contains(secret), "{name}: {}", output.stderr);
+    }
     if let Some(proxy) = &scene.proxy {
-        let connections = 2 * scene.connections;
+        let connections = 3 * scene.connections;
         assert_eq!(
             proxy.accepted(),
             connections,
-            "{name}: connections in two runs"
+            "{name}: connections in three runs"
         );
     }
 }

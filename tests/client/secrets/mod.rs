@@ -1,8 +1,10 @@
 //! Passwords: where they come from, who gets to see them, and what cannot be smuggled in beside them.
 
+mod helpers;
 mod injection;
 mod leaks;
 mod prompt;
+mod scan;
 mod sources;
 
 use base64::Engine;
