@@ -91,6 +91,9 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
         'tuncat;listen' {
             [CompletionResult]::new('-L', '-L ', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
             [CompletionResult]::new('--local', '--local', [CompletionResultType]::ParameterName, 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable')
+            [CompletionResult]::new('-D', '-D ', [CompletionResultType]::ParameterName, 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable')
+            [CompletionResult]::new('--dynamic', '--dynamic', [CompletionResultType]::ParameterName, 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable')
+            [CompletionResult]::new('--allow-clients', '--allow-clients', [CompletionResultType]::ParameterName, 'Client addresses that -D serves, instead of this machine''s')
             [CompletionResult]::new('-x', '-x', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--proxy', '--proxy', [CompletionResultType]::ParameterName, 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:')
             [CompletionResult]::new('--via', '--via', [CompletionResultType]::ParameterName, 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post')

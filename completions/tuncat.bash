@@ -530,7 +530,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -x -U -H -k -E -w -4 -6 -i -v -h --local --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
+            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -541,6 +541,18 @@ _tuncat() {
                     return 0
                     ;;
                 -L)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --dynamic)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                -D)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --allow-clients)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

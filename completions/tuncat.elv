@@ -86,6 +86,9 @@ set edit:completion:arg-completer[tuncat] = {|@words|
         &'tuncat;listen'= {
             cand -L 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
             cand --local 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable'
+            cand -D 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable'
+            cand --dynamic 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable'
+            cand --allow-clients 'Client addresses that -D serves, instead of this machine''s'
             cand -x 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --proxy 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:'
             cand --via 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post'

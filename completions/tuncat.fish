@@ -72,6 +72,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s v -l verbose -
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s D -l dynamic -d 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l allow-clients -d 'Client addresses that -D serves, instead of this machine\'s' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r

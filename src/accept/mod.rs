@@ -2,6 +2,7 @@
 //! CONNECT and POST.
 
 mod listener;
+pub mod local_proxy;
 mod server;
 mod session;
 mod sniff;

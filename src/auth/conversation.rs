@@ -5,6 +5,7 @@ use crate::auth::login::{Login, Means, Memory};
 use crate::auth::negotiate::Negotiate;
 use crate::auth::{Challenge, Scheme, basic, ntlm};
 use crate::base::{Credentials, Secret};
+use std::borrow::Cow;
 use std::sync::Arc;
 
 /// Requests with credentials for one tunnel, at most; Negotiate may take several (RFC 4559 §5).
@@ -13,7 +14,7 @@ const LEGS: usize = 4;
 /// The request, as Digest hashes it.
 #[derive(Clone, Debug)]
 pub struct Asked {
-    pub method: &'static str,
+    pub method: Cow<'static, str>,
     /// The request target: `host:port` of a CONNECT (RFC 9112 §3.2.3), the path of a POST.
     pub uri: String,
 }
@@ -191,6 +192,11 @@ impl Conversation {
                 _ => None,
             },
         }
+    }
+
+    /// What was given last is not all: the same connection is needed for the rest.
+    pub fn has_more(&self) -> bool {
+        matches!(self.state, State::Ntlm)
     }
 
     /// The tunnel is open.

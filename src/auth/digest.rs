@@ -50,7 +50,7 @@ impl Digest {
         if control(&who.user) || control(password) {
             return Err("user name or password has a control character".into());
         }
-        let method = HttpMethod::from(asked.method);
+        let method = HttpMethod::from(&*asked.method);
         let context =
             AuthContext::new_with_method(&*who.user, password, &*asked.uri, None::<&[u8]>, method);
         let answer = self.0.respond(&context).map_err(|e| e.to_string())?;
@@ -68,7 +68,7 @@ mod tests {
         use digest_auth::AuthorizationHeader;
         let who = Credentials::parse("Mufasa:Circle of Life");
         let asked = Asked {
-            method: "CONNECT",
+            method: "CONNECT".into(),
             uri: "host.example:22".into(),
         };
         for algorithm in ["MD5", "SHA-256", "MD5-sess", "SHA-256-sess"] {

@@ -1,9 +1,12 @@
 //! `tuncat listen`.
 
+use crate::accept::Address;
 use crate::base::defaults::CONNECTIONS;
 use crate::cli::common::parse_duration;
 use crate::cli::{InnerTlsOptions, Output, ProxyOptions};
+use crate::policy::rule::parse_net;
 use clap::Args;
+use ipnet::IpNet;
 use std::time::Duration;
 
 /// Carry connections to local ports through tunnels
@@ -17,8 +20,24 @@ pub struct Listen {
     ///
     /// Each side may be a unix socket: unix:PATH. Without BIND only this machine can connect; '*' is every interface. Port 0
     /// lets the kernel choose; the address is printed.
-    #[arg(short = 'L', long = "local", value_name = "SPEC", required = true)]
+    #[arg(
+        short = 'L',
+        long = "local",
+        value_name = "SPEC",
+        required_unless_present = "dynamic"
+    )]
     pub local: Vec<String>,
+
+    /// Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable
+    ///
+    /// One port takes SOCKS 4, 4a and 5, CONNECT, and requests for http URLs. Clients need no password; the proxies further on get ours. Only this
+    /// machine can connect, unless BIND is another address and --allow-clients says whose.
+    #[arg(short = 'D', long, value_name = "[BIND:]PORT")]
+    pub dynamic: Vec<Address>,
+
+    /// Client addresses that -D serves, instead of this machine's
+    #[arg(long, value_name = "ADDRESS[/LENGTH]", value_parser = parse_net, requires = "dynamic")]
+    pub allow_clients: Vec<IpNet>,
 
     #[command(flatten)]
     pub proxy: ProxyOptions,
@@ -52,4 +71,5 @@ pub struct Listen {
 const EXAMPLES: &str = "\
 Examples:
   tuncat listen -x http://proxy:3128 -L 2222:host.example:22
+  tuncat listen -x http://proxy:3128 -U me -D 1080
   tuncat listen -x https://proxy --warm 1 -L 8080:a.example:80 -L unix:/tmp/b.sock:b.example:5432";

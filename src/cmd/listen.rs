@@ -5,6 +5,7 @@ use crate::base::defaults::FIN_DELAY;
 use crate::base::{Error, Result, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
+use crate::cmd::dynamic::{self, Dynamic};
 use crate::cmd::signals::Signals;
 use crate::cmd::{finish, pac, route, runtime, serve};
 use crate::dial::{Dialer, Inner, Tunnel};
@@ -12,7 +13,7 @@ use crate::plan::{self, Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
-use crate::wire::Socket;
+use crate::wire::{BoxWire, Socket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::Builder;
@@ -28,6 +29,28 @@ struct Forwarding {
     dialer: Arc<Dialer>,
     target: Target,
     idle: Option<Duration>,
+}
+
+/// What is behind a local end.
+#[derive(Clone)]
+enum Local {
+    Fixed(Arc<Forwarding>),
+    Dynamic(Arc<Dynamic>),
+}
+
+/// The far side of a connection.
+pub struct Opened {
+    pub wire: BoxWire,
+    pub half_close: HalfClose,
+}
+
+impl From<Tunnel> for Opened {
+    fn from(tunnel: Tunnel) -> Self {
+        Opened {
+            wire: tunnel.wire,
+            half_close: tunnel.half_close,
+        }
+    }
 }
 
 pub fn run(args: &Listen) -> Result<()> {
@@ -59,9 +82,18 @@ pub fn run(args: &Listen) -> Result<()> {
     }
     let inner = plan::tls::inner(&args.inner, &args.proxy.tls)?;
     let inner = route::inner(inner)?;
+    let dynamic = match args.dynamic.is_empty() {
+        true => None,
+        false => Some(Arc::new(Dynamic::new(
+            args,
+            &environment,
+            script.map(Arc::new),
+            inner.clone(),
+        )?)),
+    };
     serve::raise_descriptor_limit();
     let runtime = runtime(Builder::new_multi_thread())?;
-    let result = runtime.block_on(listen(args, plans, inner));
+    let result = runtime.block_on(listen(args, plans, inner, dynamic));
     finish(runtime);
     result
 }
@@ -70,6 +102,7 @@ async fn listen(
     args: &Listen,
     plans: Vec<(Forward, RoutePlan)>,
     inner: Option<Inner>,
+    dynamic: Option<Arc<Dynamic>>,
 ) -> Result<()> {
     let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
     let mut tending = JoinSet::new();
@@ -105,7 +138,22 @@ async fn listen(
             target: forward.target,
             idle: args.idle_timeout,
         });
-        listeners.push((listener, forwarding));
+        listeners.push((listener, Local::Fixed(forwarding)));
+    }
+    if let Some(dynamic) = dynamic {
+        tokio::select! {
+            prepared = dynamic.prepare() => prepared?,
+            number = signals.next() => return Err(serve::ended_by(number)),
+        }
+        let mut own = Vec::new();
+        for address in &args.dynamic {
+            let listener = serve::bind(address).await?;
+            let at = listener.address();
+            report::line(&format!("tuncat: listening on {at} (SOCKS and HTTP proxy)"));
+            own.push(at.clone());
+            listeners.push((listener, Local::Dynamic(dynamic.clone())));
+        }
+        let _ = dynamic.own.set(own);
     }
     let server = Server::start(listeners, handle);
     // What the last tunnels sent may still wait in their sessions, which go when nobody holds them.
@@ -141,7 +189,11 @@ async fn keep_warm(dialer: Arc<Dialer>) {
 
 /// One connection: opens its tunnel and leaves it to a task of its own, so that an idle tunnel does
 /// not keep the room that its set-up took.
-async fn handle(forwarding: Arc<Forwarding>, incoming: Incoming) {
+async fn handle(local: Local, incoming: Incoming) {
+    let forwarding = match local {
+        Local::Fixed(forwarding) => forwarding,
+        Local::Dynamic(dynamic) => return dynamic::handle(dynamic, incoming).await,
+    };
     let Incoming {
         socket, peer, held, ..
     } = incoming;
@@ -152,6 +204,18 @@ async fn handle(forwarding: Arc<Forwarding>, incoming: Incoming) {
         }
         // The client sees a reset: the socket is dropped unfinished.
         Err(error) => report::line(&format!("tuncat: {client}: {error}")),
+    }
+}
+
+/// How the relay treats its ends.
+pub fn options(idle: Option<Duration>, half_close: HalfClose) -> Options {
+    Options {
+        idle: idle.filter(|t| !t.is_zero()),
+        fin_delay: match half_close {
+            HalfClose::Kept => None,
+            HalfClose::Unknown => Some(FIN_DELAY),
+        },
+        ..Options::default()
     }
 }
 
@@ -167,14 +231,7 @@ fn carry(
         forwarding.target,
         tunnel.setup
     );
-    let options = Options {
-        idle: forwarding.idle.filter(|t| !t.is_zero()),
-        fin_delay: match tunnel.half_close {
-            HalfClose::Kept => None,
-            HalfClose::Unknown => Some(FIN_DELAY),
-        },
-        ..Options::default()
-    };
+    let options = options(forwarding.idle, tunnel.half_close);
     let started = Instant::now();
     let relay = relay(socket, tunnel.wire, options);
     async move {

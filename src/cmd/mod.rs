@@ -4,6 +4,7 @@ mod argv;
 mod bench;
 mod connect;
 mod doctor;
+mod dynamic;
 mod embedded;
 mod fdpass;
 mod generate;

@@ -38,11 +38,11 @@ impl Way<'_> {
         }
         let asked = match carrier.is_post() {
             false => Asked {
-                method: "CONNECT",
+                method: "CONNECT".into(),
                 uri: target.authority(),
             },
             true => Asked {
-                method: "POST",
+                method: "POST".into(),
                 uri: hop.path.expand(target),
             },
         };
@@ -153,6 +153,13 @@ impl Asking {
             conversation.accepted();
         }
     }
+}
+
+/// The same for a request that is no tunnel's.
+pub fn unanswered(challenges: &[Challenge], failure: Failure) -> Error {
+    let cause = "407 Proxy Authentication Required";
+    let error = Error::new(Kind::ProxyAuth, Stage::Request, Blame::User, cause);
+    hinted(error, challenges, failure)
 }
 
 /// The refusal, and what to do about it.

@@ -1,6 +1,7 @@
 //! From hops to a tunnel: resolve, race addresses, TCP, TLS, then each hop's carrier in turn.
 
 mod credentials;
+mod forward;
 mod ladder;
 mod last_hop;
 mod race;

@@ -54,7 +54,7 @@ fn request(hop: &Hop, target: &Target) -> TunnelRequest {
         },
     };
     let asked = Asked {
-        method: "POST",
+        method: "POST".into(),
         uri: hop.path.expand(target),
     };
     // What it was found to take; another answer than that is the measurement's end.

@@ -17,6 +17,7 @@ mod auth;
 mod carriers;
 mod chromium;
 mod curl;
+mod dynamic;
 mod env;
 mod envoy;
 mod half_close;

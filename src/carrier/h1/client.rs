@@ -63,6 +63,45 @@ pub async fn open(
     })
 }
 
+/// The answer to a request that is no tunnel's.
+pub enum Answered {
+    /// The whole answer, head first.
+    Content(BoxWire),
+    /// 407, and the connection where it stays open.
+    Challenged {
+        challenges: Vec<Challenge>,
+        wire: Option<BoxWire>,
+    },
+}
+
+/// Reads the head of an answer, to see whether it asks for credentials.
+pub async fn answered(mut wire: BoxWire) -> Result<Answered, Error> {
+    let mut head = HeadBuffer::new(Role::Client);
+    let mut all = Vec::with_capacity(READ);
+    loop {
+        let before = all.len();
+        if wire.read_buf(&mut all).await.map_err(closed)? == 0 {
+            return Err(closed(io::ErrorKind::UnexpectedEof.into()));
+        }
+        match head.push(&all[before..]) {
+            Ok(true) => break,
+            Ok(false) => {}
+            Err(e) => return Err(unreadable(e, &all)),
+        }
+    }
+    let (head, rest) = head.into_response().map_err(|e| unreadable(e, &all))?;
+    if head.status != 407 {
+        return Ok(Answered::Content(Box::new(Prefixed::new(all, wire))));
+    }
+    let challenges = challenges(head.status, &head.fields).unwrap_or_default();
+    let whole = whole::content(&head, rest, &mut wire, refused::PATIENCE_FOR_WHOLE).await;
+    let stays = whole.ended && stays_open(&head);
+    Ok(Answered::Challenged {
+        challenges,
+        wire: stays.then_some(wire),
+    })
+}
+
 /// A request for credentials. Its connection is good for another request if all of the content came (RFC 9112
 /// §9.3); that of a POST is not, whose own content has not ended.
 async fn challenged(
