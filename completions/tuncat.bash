@@ -55,7 +55,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
+            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -70,6 +70,18 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -260,7 +272,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --verbose --json --help"
+            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --explain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -271,6 +283,18 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -402,7 +426,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__doctor)
-            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
+            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -421,6 +445,18 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -530,7 +566,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --verbose --json --help"
+            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --explain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -561,6 +597,18 @@ _tuncat() {
                     return 0
                     ;;
                 -x)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --profile)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --config)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --from-profile)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

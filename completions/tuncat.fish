@@ -33,6 +33,9 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "bench" -d 'Measure tu
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "doctor" -d 'Tell what a proxy permits, and why something fails'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l profile -d 'Profile to take options from' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l from-profile -d 'Where the way comes from, if it is a profile' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
@@ -68,6 +71,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-insecure
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s N -l fin-now -d 'At the end of stdin send the FIN at once, whatever the proxy does with it'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s z -l zero-io -d 'Only open the tunnel and close it: the exit code tells whether that works'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l fdpass -d 'Give the tunnel\'s socket to the process at the other end of stdout, and leave'
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l explain -d 'Tell which way would be taken and why, and do nothing'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -75,6 +79,9 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s D -l dynamic -d 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l allow-clients -d 'Client addresses that -D serves, instead of this machine\'s' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l profile -d 'Profile to take options from' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l from-profile -d 'Where the way comes from, if it is a profile' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
@@ -109,6 +116,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 4 -l ipv4 -d 'U
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s 6 -l ipv6 -d 'Use IPv6 only'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-tls -d 'Speak TLS with the target, inside the tunnel'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-insecure -d 'Trust any certificate of the target'
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l explain -d 'Tell which way would be taken and why, and do nothing'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -132,6 +140,9 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l target-is -d 'Wh
 echo\t''
 discard\t''"
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l profile -d 'Profile to take options from' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l from-profile -d 'Where the way comes from, if it is a profile' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
@@ -181,6 +192,9 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Pr
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l idle -d 'Leave tunnels alone for up to this time, and see whether they are cut' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l oracle -d 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind \'tuncat serve\', or HOST:PORT' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l profile -d 'Profile to take options from' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l from-profile -d 'Where the way comes from, if it is a profile' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r

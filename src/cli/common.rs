@@ -25,6 +25,24 @@ pub struct ProxyOptions {
     #[arg(short = 'x', long = "proxy", value_name = "URL")]
     pub proxy: Vec<String>,
 
+    /// Profile to take options from
+    ///
+    /// Options of the command line win over those of a profile, and over the environment's proxy variables; a profile that is named here (or by
+    /// TUNCAT_PROFILE) wins over those variables, one that the file names as the usual one does not.
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
+
+    /// File with profiles, instead of ~/.config/tuncat/config.toml
+    ///
+    /// TOML: [profiles.NAME] tables whose keys are the long options, such as proxy, via, proxy-user or cacert; lists for those that can be repeated;
+    /// inherits = "OTHER". At the top, profile = "NAME" names the usual one. Paths are meant from where the file is.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Where the way comes from, if it is a profile.
+    #[arg(long, hide = true)]
+    pub from_profile: Option<String>,
+
     /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post
     ///
     /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer. The next one is tried

@@ -52,6 +52,12 @@ pub struct Connect {
     #[arg(long, conflicts_with_all = ["idle_timeout", "fin_now", "fin_delay", "zero_io", "inner_tls"])]
     pub fdpass: bool,
 
+    /// Tell which way would be taken and why, and do nothing
+    ///
+    /// On stdout; with --json as one object a target. Only names that this machine would resolve are resolved.
+    #[arg(long)]
+    pub explain: bool,
+
     #[command(flatten)]
     pub output: Output,
 }

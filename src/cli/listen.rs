@@ -64,6 +64,12 @@ pub struct Listen {
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "0")]
     pub drain: Duration,
 
+    /// Tell which way would be taken and why, and do nothing
+    ///
+    /// On stdout; with --json as one object a target. Only names that this machine would resolve are resolved.
+    #[arg(long)]
+    pub explain: bool,
+
     #[command(flatten)]
     pub output: Output,
 }

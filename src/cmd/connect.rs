@@ -5,7 +5,7 @@ use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Connect;
 use crate::cmd::signals::Signals;
-use crate::cmd::{fdpass, pac, route, runtime};
+use crate::cmd::{explain, fdpass, pac, route, runtime};
 use crate::dial::Tunnel;
 use crate::plan::{self, Environment, RoutePlan};
 use crate::relay::{Access, End, Near, Options, Outcome, Side, relay_until};
@@ -30,7 +30,7 @@ pub fn run(args: &Connect) -> i32 {
     {
         report::error(error);
     }
-    if args.output.json {
+    if args.output.json && !summary.explained {
         report::json(&summary, result.as_ref().err());
     }
     result.map_or_else(|e| e.kind().exit_code(), |()| 0)
@@ -43,6 +43,12 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let given = script.map(|script| script.ask(&target)).transpose()?;
     let environment = Environment::of_process().with_given(given.flatten());
     let mut plan = RoutePlan::new(&args.proxy, &environment, &target)?;
+    if args.explain {
+        summary.explained = true;
+        let runtime = runtime(Builder::new_current_thread())?;
+        let decision = runtime.block_on(explain::of(&plan, &target));
+        return explain::print(&[decision], args.output.json);
+    }
     if args.fdpass {
         fdpass::check(&plan)?;
     }

@@ -7,7 +7,7 @@ use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
 use crate::cmd::dynamic::{self, Dynamic};
 use crate::cmd::signals::Signals;
-use crate::cmd::{finish, pac, route, runtime, serve};
+use crate::cmd::{explain, finish, pac, route, runtime, serve};
 use crate::dial::{Dialer, Inner, Tunnel};
 use crate::plan::{self, Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
@@ -73,6 +73,14 @@ pub fn run(args: &Listen) -> Result<()> {
         let mut plan = RoutePlan::new(&args.proxy, &environment, &forward.target)?;
         plan.connections = args.connections;
         plans.push((forward, plan));
+    }
+    if args.explain {
+        let runtime = runtime(Builder::new_current_thread())?;
+        let mut decisions = Vec::new();
+        for (forward, plan) in &plans {
+            decisions.push(runtime.block_on(explain::of(plan, &forward.target)));
+        }
+        return explain::print(&decisions, args.output.json);
     }
     for (n, (_, plan)) in plans.iter_mut().enumerate() {
         route::prepare(plan)?;

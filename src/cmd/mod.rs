@@ -6,6 +6,7 @@ mod connect;
 mod doctor;
 mod dynamic;
 mod embedded;
+mod explain;
 mod fdpass;
 mod generate;
 mod helper;
@@ -13,6 +14,7 @@ mod listen;
 mod output;
 #[cfg_attr(not(feature = "pac"), path = "no_pac.rs")]
 mod pac;
+mod profile;
 mod route;
 mod serve;
 mod signals;
@@ -20,8 +22,17 @@ mod signals;
 use crate::base::{Error, Result};
 use crate::cli::{Cli, Command};
 use crate::ui::report;
+use std::ffi::OsString;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
+
+/// The arguments of this process, with those of a profile; else the exit code, once it was told what is wrong with it.
+pub fn arguments() -> std::result::Result<Vec<OsString>, i32> {
+    profile::expand(std::env::args_os().collect()).map_err(|error| {
+        report::error(&error);
+        error.kind().exit_code()
+    })
+}
 
 /// Runs the command and tells what went wrong; the process's exit code.
 pub fn run(cli: Cli) -> i32 {

@@ -29,7 +29,10 @@ pub enum Decision {
         variable: &'static str,
     },
     /// A variable names a proxy, but another one exempts the target.
-    Exempt { variable: &'static str },
+    Exempt {
+        variable: &'static str,
+        entry: String,
+    },
 }
 
 impl Environment {
@@ -108,9 +111,10 @@ impl Environment {
             return Ok(Decision::Nothing);
         };
         if let Some((variable, list)) = self.first(&["no_proxy", "NO_PROXY"])?
-            && no_proxy::exempts(list, host)
+            && let Some(entry) = no_proxy::exempting(list, host)
         {
-            return Ok(Decision::Exempt { variable });
+            let entry = entry.to_owned();
+            return Ok(Decision::Exempt { variable, entry });
         }
         match Proxy::parse(url) {
             Ok(proxy) => Ok(Decision::Proxy { proxy, variable }),

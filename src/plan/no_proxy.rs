@@ -3,19 +3,19 @@
 use crate::base::Host;
 use std::net::IpAddr;
 
-/// Whether `list` (separated by commas or blanks) exempts `host`.
+/// The entry of `list` (separated by commas or blanks) that exempts `host`.
 ///
 /// `*` alone exempts all. A name exempts itself and every name below it, with or without a leading
 /// dot; an address or CIDR block exempts addresses. Ports do not count.
-pub fn exempts(list: &str, host: &Host) -> bool {
+pub fn exempting<'a>(list: &'a str, host: &Host) -> Option<&'a str> {
     if list == "*" {
-        return true;
+        return Some(list);
     }
-    let tokens = list.split([',', ' ', '\t']).filter(|t| !t.is_empty());
-    match host {
-        Host::Name(name) => tokens.into_iter().any(|token| name_matches(token, name)),
-        Host::Ip(ip) => tokens.into_iter().any(|token| address_matches(token, *ip)),
-    }
+    let mut entries = list.split([',', ' ', '\t']).filter(|e| !e.is_empty());
+    entries.find(|entry| match host {
+        Host::Name(name) => name_matches(entry, name),
+        Host::Ip(ip) => address_matches(entry, *ip),
+    })
 }
 
 fn name_matches(token: &str, name: &str) -> bool {
@@ -65,7 +65,7 @@ fn leading_number(text: &str) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::exempts;
+    use super::exempting;
     use crate::base::Host;
 
     #[test]
@@ -88,7 +88,7 @@ mod tests {
             ("127.0.0.1", "localhost", false),
         ] {
             let host = Host::parse(host).unwrap();
-            assert_eq!(exempts(list, &host), expected, "{list} {host}");
+            assert_eq!(exempting(list, &host).is_some(), expected, "{list} {host}");
         }
     }
 }

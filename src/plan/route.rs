@@ -191,11 +191,17 @@ fn route(
     environment: &Environment,
     target: &Target,
 ) -> Result<(Route, String)> {
+    let by = |option: &str| {
+        options
+            .from_profile
+            .clone()
+            .unwrap_or_else(|| option.into())
+    };
     if options.no_proxy {
-        return Ok((Route::Direct, "--no-proxy".into()));
+        return Ok((Route::Direct, by("--no-proxy")));
     }
     if options.proxy == ["embedded:"] {
-        return Ok((Route::Embedded, "-x embedded:".into()));
+        return Ok((Route::Embedded, by("-x embedded:")));
     }
     if options.proxy.iter().any(|url| url == "embedded:") {
         return Err(Error::usage("-x: embedded: cannot be part of a chain"));
@@ -204,7 +210,7 @@ fn route(
         let proxies = options.proxy.iter().map(|url| Proxy::parse(url));
         let proxies = proxies.collect::<Result<_, _>>();
         let proxies = proxies.map_err(|why| Error::usage(format!("-x: {why}")))?;
-        return Ok((Route::Proxies(proxies), "-x".into()));
+        return Ok((Route::Proxies(proxies), by("-x")));
     }
     if let Some(given) = environment.given()
         && let Some(first) = given.routes.first()
@@ -223,7 +229,7 @@ fn route(
             Route::Direct,
             "no -x and no proxy in the environment".into(),
         )),
-        Decision::Exempt { variable } => Ok((Route::Direct, variable.into())),
+        Decision::Exempt { variable, entry } => Ok((Route::Direct, format!("{variable}: {entry}"))),
         Decision::Proxy { proxy, variable } => Ok((Route::Proxies(vec![proxy]), variable.into())),
     }
 }

@@ -20,6 +20,8 @@ pub struct Summary {
     pub received: u64,
     pub first_end: Option<Side>,
     pub duration: Duration,
+    /// Nothing was done.
+    pub explained: bool,
     /// What was worth saying although nothing failed.
     pub warnings: Vec<String>,
 }

@@ -13,6 +13,7 @@ mod head;
 mod kernel;
 pub mod peer;
 mod post;
+mod profile;
 mod pty;
 mod secrets;
 mod socks;
