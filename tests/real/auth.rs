@@ -167,6 +167,21 @@ fn negotiate_without_a_kdc() {
     realm.refused(&[], "Cannot contact any KDC");
 }
 
+/// Kerberos is loaded for those who use it, and for nobody else.
+#[test]
+fn gssapi_is_not_loaded_without_need() {
+    let (target, squid) = (Target::echo(), Squid::with_login(LOGIN));
+    let args = ["-x", &squid.url, "-U", "user:pass"];
+    let mut listen = Listen::start(&args, &[&format!("0:{}", target.addr())]);
+    let through = format!("127.0.0.1:{}", listen.ports[0]);
+    let run = connect(["--no-proxy", &through]).stdin("hello").run();
+    assert_eq!(run.expect_code(0).stdout, b"hello");
+    let pid = listen.process().pid().as_raw_nonzero();
+    let maps = fs::read_to_string(format!("/proc/{pid}/maps")).expect("what is mapped");
+    assert!(maps.contains("libc.so"), "{maps}");
+    assert!(!maps.contains("gssapi") && !maps.contains("krb5"), "{maps}");
+}
+
 /// With Basic beside it.
 #[test]
 fn negotiate_or_a_password() {

@@ -12,8 +12,8 @@ const IMAGES: usize = 24 + 1;
 const DOWNLOAD: u64 = 5 * MIB;
 const UPLOAD: u64 = 4 * MIB;
 
-/// Loads the page, compares what it shows, and gives how many tunnels each connection to the proxy has carried.
-fn load(options: &[&str]) -> Vec<usize> {
+/// Where the page is.
+pub fn site() -> Origin {
     let origin = Origin::start("127.0.0.1");
     let image = r#"<svg xmlns="http://www.w3.org/2000/svg" width="8" height="8"/>"#;
     origin.put("page.html", include_str!("chromium/page.html"));
@@ -23,13 +23,25 @@ fn load(options: &[&str]) -> Vec<usize> {
     origin.put("late.svg", image);
     let data = pattern(81, usize::try_from(DOWNLOAD).expect("a length"));
     origin.put("big", &data);
+    origin
+}
 
+/// Loads the page, and gives how many tunnels each connection to the proxy has carried.
+fn load(options: &[&str]) -> Vec<usize> {
+    let origin = site();
     // It reaches the origin and nothing else: what a browser asks for by itself is refused before a name is resolved.
     let mut serve = Serve::with(&["-v", "--self-signed", "--allow", &origin.addr()]);
-    let pins = [serve.pin(), origin.certificate.pin()];
-    let pins = pins.map(|pin| pin.replace("sha256//", ""));
+    let pin = serve.pin();
+    shows(&origin, &serve.url, &[pin], options);
+    tunnels(&serve, &origin.addr())
+}
+
+/// Loads the page through a proxy, and compares what it shows.
+pub fn shows(origin: &Origin, proxy: &str, pins: &[String], options: &[&str]) {
+    let pins = [pins, &[origin.certificate.pin()]].concat();
+    let pins: Vec<_> = pins.iter().map(|pin| pin.replace("sha256//", "")).collect();
     let mut all = vec![
-        format!("--proxy-server={}", serve.url),
+        format!("--proxy-server={proxy}"),
         // By default nothing on loopback goes through a proxy.
         "--proxy-bypass-list=<-loopback>".to_owned(),
         format!("--ignore-certificate-errors-spki-list={}", pins.join(",")),
@@ -50,7 +62,6 @@ fn load(options: &[&str]) -> Vec<usize> {
     let hashes = [DOWNLOAD, UPLOAD].map(|len| Pattern::sha256(81, len));
     assert_eq!(shown("down"), Some(&*hashes[0]), "{message}");
     assert_eq!(shown("up"), Some(&*hashes[1]), "{message}");
-    tunnels(&serve, &origin.addr())
 }
 
 /// Every request is a connection of its own to the origin, and so a tunnel of its own.

@@ -1,5 +1,6 @@
 //! `listen -D`: real clients of a local proxy that asks nobody for a password, through proxies that do.
 
+use super::chromium;
 use crate::support::peers::{Authority, Certificate, Front, LOGIN, Nginx, Squid, Sshd};
 use crate::support::proc::{Proc, guarded, tool};
 use crate::support::tuncat::TUNCAT;
@@ -302,4 +303,22 @@ fn wheel(folder: &TempDir) -> String {
     let readable = std::os::unix::fs::PermissionsExt::from_mode(0o755);
     fs::set_permissions(folder.path(), readable).expect("open a folder");
     name.into()
+}
+
+/// A browser that knows no password, through a proxy that wants NTLM: a page with 31 resources, by each protocol.
+#[test]
+fn chromium_by_http_and_socks() {
+    let squid = Squid::with_ntlm("pass");
+    let local = Local::start(&["-x", &squid.url, "-U", "CORP\\user:pass"]);
+    for scheme in ["http", "socks5"] {
+        let origin = chromium::site();
+        let proxy = format!("{scheme}://{}", local.addr);
+        chromium::shows(&origin, &proxy, &[], &[]);
+    }
+    // Tunnels to the site and to nobody else that it did not ask for: what a browser wants by itself fails to resolve.
+    let log = wait_for("squid to have seen it", || {
+        let log = squid.access_log();
+        (log.matches("/200 ").count() >= 2).then_some(log)
+    });
+    assert!(log.contains("CORP"), "{log}");
 }

@@ -75,7 +75,7 @@ impl Squid {
         let rules = format!(
             "auth_param ntlm program {} --helper-protocol=squid-2.5-ntlmssp --configfile={} \
              --password={password} --domain=CORP --workstation=PROXY\n\
-             auth_param ntlm children 1 startup=1 idle=1\n\
+             auth_param ntlm children 20 startup=2 idle=2\n\
              auth_param ntlm keep_alive on\n\
              {KNOWN}",
             helper.display(),
