@@ -62,18 +62,27 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
     let runtime = runtime(Builder::new_current_thread())?;
     let result = runtime.block_on(async {
         let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
-        let (mut dialer, way) = tokio::select! {
-            dialer = route::dialer(&plan) => dialer?,
-            number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
+        let mut again = plan.asks();
+        let (tunnel, way) = loop {
+            let (mut dialer, way) = tokio::select! {
+                dialer = route::dialer(&plan) => dialer?,
+                number = signals.next() => return Err(ended_by(number, Stage::Arguments)),
+            };
+            dialer.set_inner(inner.as_ref());
+            dialer.sparing = args.fdpass;
+            summary.route = way.words.clone();
+            let tunnel = tokio::select! {
+                tunnel = dialer.open(&target) => tunnel,
+                number = signals.next() => return Err(ended_by(number, Stage::Connect)),
+            };
+            match tunnel {
+                // A slip of the finger, or a token that has run out: asked for once more, and no further.
+                Err(error) if std::mem::take(&mut again) && dialer.was_turned_down() => {
+                    report::warning(&error.to_string());
+                }
+                tunnel => break (tunnel, way),
+            }
         };
-        dialer.set_inner(inner.as_ref());
-        dialer.sparing = args.fdpass;
-        summary.route = way.words;
-        let tunnel = tokio::select! {
-            tunnel = dialer.open(&target) => tunnel,
-            number = signals.next() => return Err(ended_by(number, Stage::Connect)),
-        };
-        drop(dialer);
         let result = match tunnel {
             Ok(tunnel) => {
                 if plan.fallback.is_some() {

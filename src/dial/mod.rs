@@ -195,6 +195,11 @@ impl Dialer {
         }
     }
 
+    /// A hop did not accept what it was shown.
+    pub fn was_turned_down(&self) -> bool {
+        self.hops.iter().any(|hop| hop.login.was_turned_down())
+    }
+
     fn route(&self) -> Vec<String> {
         self.hops.iter().map(|hop| hop.proxy.to_string()).collect()
     }

@@ -148,6 +148,15 @@ impl RoutePlan {
 }
 
 impl RoutePlan {
+    /// A password comes from somebody who may know a better one when asked again.
+    pub fn asks(&self) -> bool {
+        self.passwords.iter().any(|password| match password {
+            Password::Prompt { .. } => true,
+            Password::Elsewhere { user, command, .. } => user.is_some() || command.is_some(),
+            Password::None | Password::Known(_) | Password::File { .. } => false,
+        })
+    }
+
     /// The same proxies in the same order, and the same to fall back to.
     pub fn is_same_way(&self, other: &RoutePlan) -> bool {
         let both = match (&self.fallback, &other.fallback) {

@@ -190,3 +190,40 @@ fn without_a_terminal_it_is_an_error() {
     let run = connect(args).env("TUNCAT_PROXY_PASSWORD", "secret");
     run.run().expect_code(0);
 }
+
+/// A password that is turned down is asked for once more, and then that is that.
+#[test]
+fn it_is_asked_once_more() {
+    let fields = "Proxy-Authenticate: Basic realm=\"x\"\r\nContent-Length: 0";
+    let peer = Peer::raw(move |conn| {
+        loop {
+            let head = conn.read_head()?;
+            if head.contains(&basic("me", "right")) {
+                conn.send(OK)?;
+                return std::io::copy(&mut &conn.stream, &mut &conn.stream).map(drop);
+            }
+            conn.send(format!("HTTP/1.1 407 Who\r\n{fields}\r\n\r\n"))?;
+        }
+    });
+    for (second, code) in [("right", 0), ("wrong too", 67)] {
+        let mut terminal = Terminal::new();
+        let args = ["-N", "-x", &peer.url(), "-U", "me", TARGET];
+        let tunnel = on(&terminal, FROM_ELSEWHERE, &args);
+        terminal.wait_shown(&question(&peer));
+        terminal.type_in("wrong\n");
+        wait_for("the second question", || {
+            (terminal.shown().matches(&question(&peer)).count() == 2).then_some(())
+        });
+        terminal.type_in(&format!("{second}\n"));
+        let ended = tunnel.wait();
+        assert_eq!(ended.code, code, "{}", ended.stderr);
+        assert!(
+            ended.stderr.contains("check user name and password"),
+            "{}",
+            ended.stderr
+        );
+    }
+    let heads = peer.heads();
+    let shown = heads.iter().filter(|h| h.contains("Authorization"));
+    assert_eq!(shown.count(), 4, "{heads:?}");
+}
