@@ -39,6 +39,21 @@ pub struct Request {
     pub path: String,
 }
 
+impl Request {
+    /// A question about the same URL.
+    pub fn without_content(&self) -> Request {
+        const OF_CONTENT: [&str; 4] = ["content-length", "transfer-encoding", "expect", "trailer"];
+        let mut head = self.head.clone();
+        head.method = "HEAD".into();
+        let of_content = |name: &str| OF_CONTENT.iter().any(|n| n.eq_ignore_ascii_case(name));
+        head.fields.0.retain(|field| !of_content(&field.name));
+        Request {
+            head,
+            path: self.path.clone(),
+        }
+    }
+}
+
 impl Client {
     /// Reads what it wants; nothing where it went away or wanted what cannot be, which it has been told.
     pub async fn read(socket: Socket, deadline: Deadline) -> Option<Client> {

@@ -63,6 +63,13 @@ impl Login {
         !matches!(self.means, Means::Nothing)
     }
 
+    /// It is known what the proxy takes, or fixed by the user.
+    pub fn is_proven(&self) -> bool {
+        let fixed = matches!(self.means, Means::Fixed(_))
+            || matches!(self.allowed[..], [Scheme::Basic | Scheme::Bearer]);
+        fixed || !matches!(*self.memory(), Memory::Nothing)
+    }
+
     /// What was shown was not accepted, at least once.
     pub fn was_turned_down(&self) -> bool {
         self.turned_down.load(Ordering::Acquire)

@@ -182,9 +182,20 @@ async fn plain(dialer: &Dialer, target: &Target, request: &Request) -> Result<li
             method: request.head.method.clone().into(),
             uri: url.clone(),
         };
+        // Its content cannot be sent twice, so what the proxy takes has to be known before.
+        if !whole && dialer.has_unproven_login() {
+            let question = request.without_content();
+            let asked = Asked {
+                method: "HEAD".into(),
+                uri: url.clone(),
+            };
+            let head = |value: Option<&Secret>, more: bool| {
+                head(&question, &url, target, value.map(|v| v.expose()), more)
+            };
+            drop(dialer.forward(asked, true, head).await?);
+        }
         let head = |value: Option<&Secret>, more: bool| {
-            let value = value.map(|v| v.expose());
-            head(request, &url, target, value, more)
+            head(request, &url, target, value.map(|v| v.expose()), more)
         };
         let wire = dialer.forward(asked, whole, head).await?;
         return Ok(wire.into());

@@ -16,6 +16,12 @@ impl Dialer {
         last.is_some_and(|hop| matches!(hop.proxy.scheme, Scheme::Http | Scheme::Https))
     }
 
+    /// There is something to show to the last hop, and it is not known yet how it wants to be shown.
+    pub fn has_unproven_login(&self) -> bool {
+        let last = self.hops.last();
+        last.is_some_and(|hop| hop.login.has_means() && !hop.login.is_proven())
+    }
+
     /// Sends the head that `head` makes of the credentials to use, and of whether its connection is to stay open for
     /// more of them; the wire begins with the proxy's answer. With
     /// `whole`, a request without content, challenges are answered.

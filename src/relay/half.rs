@@ -23,6 +23,8 @@ pub struct Half {
     /// Octets read and not yet written. Only there while the sink does not take them.
     pending: Option<Pending>,
     unflushed: bool,
+    /// No large buffers: a pipe takes no more at a time than a small one holds.
+    pub small: bool,
     /// The last read brought a small buffer's worth.
     bulk: bool,
 }
@@ -151,7 +153,7 @@ impl Half {
 
     /// Fills `pending`, which is empty; the number of octets, 0 at the end.
     fn read<S: Wire>(&mut self, cx: &mut Context<'_>, source: &mut S) -> Poll<io::Result<usize>> {
-        let mut buffer = buffers::take(self.bulk);
+        let mut buffer = buffers::take(self.bulk && !self.small);
         let mut read = ReadBuf::new(&mut buffer);
         let result = Pin::new(source).poll_read(cx, &mut read);
         let end = read.filled().len();

@@ -151,12 +151,15 @@ impl<N: Wire, F: Wire> Relay<N, F> {
     fn new(near: N, far: F, options: Options) -> Self {
         let mut to_far = Half::default();
         to_far.hold_end = options.fin_delay.is_some();
+        to_far.small = options.near == Near::Stdio;
+        let mut to_near = Half::default();
+        to_near.small = to_far.small;
         Relay {
             near,
             far,
             options,
             to_far,
-            to_near: Half::default(),
+            to_near,
             first_end: None,
             told_first: false,
             broken: None,

@@ -90,6 +90,33 @@ fn curl_by_every_protocol() {
     assert!(curl(&local, &way, &secure) == body);
 }
 
+/// What is sent cannot be sent twice, so the login has to be settled before; the next one knows it.
+#[test]
+fn an_upload_for_an_http_url() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let readable = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(folder.path(), readable).expect("open a folder");
+    let site = format!(
+        "root {};\n client_max_body_size 0;\n dav_methods PUT;",
+        folder.path().display()
+    );
+    let nginx = Nginx::start(Front::Clear, &site);
+    let body = pattern(6, 2_000_000);
+    let source = folder.path().join("source");
+    fs::write(&source, &body).expect("write a file");
+    for squid in [Squid::with_login(LOGIN), Squid::with_digest(LOGIN, "")] {
+        let local = Local::start(&["-x", &squid.url, "-U", "user:pass"]);
+        for name in ["first", "second"] {
+            let url = format!("http://localhost:{}/{name}", nginx.port);
+            let source = source.display().to_string();
+            curl(&local, &["-x", "http://LOCAL", "-f", "-T", &source], &url);
+            let file = folder.path().join(name);
+            assert!(fs::read(&file).expect("what arrived") == body);
+            fs::remove_file(file).expect("remove it");
+        }
+    }
+}
+
 /// What is refused further on is told as the protocol has it, never as a question for a password.
 #[test]
 fn refusals() {
