@@ -120,19 +120,47 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l explain -d 'Tel
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s h -l help -d 'Print help (see more with \'--help\')'
-complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s l -l listen -d 'Where to listen: ADDRESS:PORT, PORT, *:PORT or unix:PATH; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s l -l listen -d 'Where to listen: ADDRESS:PORT, PORT, *:PORT, unix:PATH or systemd:; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l workers -d 'Threads with a listener of their own each (SO_REUSEPORT), instead of one for all threads' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l proxy-protocol-from -d 'Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or \'unix\'; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l cert -d 'Speak TLS with this certificate chain (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l key -d 'The certificate\'s key (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l client-ca -d 'Serve only clients with a certificate of an authority in this PEM file; repeatable' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth -d 'A user who may use the proxy (Basic authentication); repeatable' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-file -d 'File with one user:password a line' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-file -d 'File with one user a line: user:password, or as htpasswd writes it' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-clients -d 'Client addresses to serve' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow -d 'A target that may be reached; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l deny -d 'A target that may not be reached; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l rules -d 'File with rules (TOML), also for single users; see below' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l forward -d 'Where every POST tunnel ends, whatever the request says; the rules hold for it too' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l proxy-protocol -d 'Begin each connection to a target with a PROXY header that says who the client is: v1 or v2' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l upstream -d 'Reach targets through another proxy: all that follows is options of \'connect\', such as -x URL' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-connections -d 'Connections at the same time; more wait until one ends' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-tunnels -d 'Tunnels at the same time [0: no limit]' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-tunnels-per-client -d 'Tunnels of one client at the same time [0: no limit]' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-rate -d 'Requests for tunnels of one client address in a second [0: no limit]' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-streams -d 'Tunnels of one HTTP/2 session at the same time' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-header -d 'Bytes of a request\'s head' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l header-timeout -d 'From the beginning of a connection to the end of its request\'s head, in total' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-timeout -d 'From the beginning of a connection to the first request with credentials that are right' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-lifetime -d 'End a tunnel when it is so old; off by default' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l drain -d 'How long live tunnels may go on after SIGTERM' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l drain-delay -d 'After SIGTERM, go on accepting for so long while /readyz says no, so that load balancers notice' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner -d 'Read what is inside tunnels as this protocol: http (HTTP/1.1, and HTTP/2 with prior knowledge)' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner-allow -d 'A request that may be made: [METHODS ][HOST][/PATH]; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner-deny -d 'A request that may not be made; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner-header -d 'Header field to set on requests, \'Name: value\', or to take off, \'Name:\'; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner-upgrade -d 'Upgrades, such as WebSocket: pass or refuse' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l inner-other -d 'What does not begin like HTTP: pass or refuse' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l admin -d 'Where /healthz, /readyz, /metrics (Prometheus) and /tunnels are: ADDRESS:PORT or unix:PATH' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l access-log -d 'File for a line about each tunnel that ended and each request that was refused; \'-\' is stdout' -r -F
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l access-log-format -d 'Its lines: text (key=value) or json' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l reuse-port -d 'Let other processes of this user listen on the same ports (SO_REUSEPORT)'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l check -d 'Find out whether all options and files can be used, and do nothing'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l self-signed -d 'Speak TLS with a new certificate of our own; its pin, for --pin, is printed'
-complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard:, source:BYTES and bench: also on addresses other than loopback'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-builtin -d 'Offer the targets echo:, discard:, source:BYTES, http: and bench: also on addresses other than loopback'
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l allow-exec -d 'Run commands for clients: the targets exec:COMMAND'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s v -l verbose -d 'Tell on stderr what happens; twice for more'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l json -d 'At the end, or on failure, one JSON object on stderr'
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Print help (see more with \'--help\')'

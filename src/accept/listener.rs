@@ -2,6 +2,7 @@
 
 use crate::base::host::parse_port;
 use crate::wire::Socket;
+use listenfd::ListenFd;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -17,6 +18,8 @@ const BACKLOG: u32 = 4096;
 pub enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),
+    /// Whatever the service manager listens on for us (`sd_listen_fds(3)`).
+    Systemd,
 }
 
 impl Address {
@@ -42,13 +45,16 @@ impl Address {
 impl FromStr for Address {
     type Err = String;
 
-    /// `ADDRESS:PORT`, `PORT` (on loopback), `*:PORT` or `unix:PATH`.
+    /// `ADDRESS:PORT`, `PORT` (on loopback), `*:PORT`, `unix:PATH` or `systemd:`.
     fn from_str(text: &str) -> Result<Address, String> {
         if let Some(path) = text.strip_prefix("unix:") {
             return match path {
                 "" => Err("unix: needs a path".into()),
                 path => Ok(Address::Unix(path.into())),
             };
+        }
+        if text == "systemd:" {
+            return Ok(Address::Systemd);
         }
         match text.rsplit_once(':') {
             Some((host, _)) if host.contains(':') && !host.starts_with('[') => {
@@ -65,6 +71,7 @@ impl fmt::Display for Address {
         match self {
             Address::Tcp(address) => address.fmt(f),
             Address::Unix(path) => write!(f, "unix:{}", path.display()),
+            Address::Systemd => f.write_str("systemd:"),
         }
     }
 }
@@ -79,15 +86,24 @@ enum Kind {
     Tcp(TcpListener),
     /// With the identity of its file.
     Unix(UnixListener, Option<(u64, u64)>),
+    /// Its file is somebody else's.
+    InheritedUnix(UnixListener),
 }
 
 impl Listener {
     pub async fn bind(address: &Address) -> io::Result<Listener> {
+        Listener::bind_with(address, false).await
+    }
+
+    /// With `shared`, other sockets of this user may listen on the same TCP port (`SO_REUSEPORT`): the kernel spreads
+    /// connections among them.
+    pub async fn bind_with(address: &Address, shared: bool) -> io::Result<Listener> {
         match address {
+            Address::Systemd => Err(io::Error::other("systemd: is several listeners")),
             Address::Tcp(address) => {
-                let listener = match bind_tcp(*address) {
+                let listener = match bind_tcp(*address, shared) {
                     Err(e) if no_ipv6(&e) && address.ip() == Ipv6Addr::UNSPECIFIED => {
-                        bind_tcp((Ipv4Addr::UNSPECIFIED, address.port()).into())
+                        bind_tcp((Ipv4Addr::UNSPECIFIED, address.port()).into(), shared)
                     }
                     bound => bound,
                 }?;
@@ -107,6 +123,36 @@ impl Listener {
         }
     }
 
+    /// The sockets that the service manager opened for this process, of which there is at least one.
+    pub fn inherited() -> io::Result<Vec<Listener>> {
+        let mut sockets = ListenFd::from_env();
+        let mut listeners = Vec::new();
+        for n in 0..sockets.len() {
+            if let Ok(Some(tcp)) = sockets.take_tcp_listener(n) {
+                tcp.set_nonblocking(true)?;
+                let tcp = TcpListener::from_std(tcp)?;
+                listeners.push(Listener {
+                    address: Address::Tcp(tcp.local_addr()?),
+                    kind: Kind::Tcp(tcp),
+                });
+            } else if let Some(unix) = sockets.take_unix_listener(n)? {
+                unix.set_nonblocking(true)?;
+                let unix = UnixListener::from_std(unix)?;
+                let path = unix.local_addr()?.as_pathname().map(PathBuf::from);
+                listeners.push(Listener {
+                    address: Address::Unix(path.unwrap_or_else(|| "(unnamed)".into())),
+                    kind: Kind::InheritedUnix(unix),
+                });
+            }
+        }
+        match listeners.is_empty() {
+            true => Err(io::Error::other(
+                "the service manager gave no sockets (LISTEN_FDS)",
+            )),
+            false => Ok(listeners),
+        }
+    }
+
     /// Where it listens, with the port that the kernel chose.
     pub fn address(&self) -> &Address {
         &self.address
@@ -118,7 +164,7 @@ impl Listener {
                 let (stream, peer) = listener.accept().await?;
                 Ok((Socket::from(stream), Some(peer)))
             }
-            Kind::Unix(listener, _) => {
+            Kind::Unix(listener, _) | Kind::InheritedUnix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((Socket::from(stream), None))
             }
@@ -137,12 +183,15 @@ impl Drop for Listener {
     }
 }
 
-fn bind_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind_tcp(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = match address {
         SocketAddr::V4(_) => TcpSocket::new_v4(),
         SocketAddr::V6(_) => TcpSocket::new_v6(),
     }?;
     socket.set_reuseaddr(true)?;
+    if shared {
+        socket.set_reuseport(true)?;
+    }
     if address.ip() == Ipv6Addr::UNSPECIFIED {
         // `*` is both families, whatever the system's default.
         socket2::SockRef::from(&socket).set_only_v6(false)?;

@@ -1,6 +1,7 @@
 //! What a client of a local proxy wants: SOCKS 4, 4a and 5 (RFC 1928), CONNECT, and requests for `http` URLs, all on one
 //! port: the first octet tells.
 
+use crate::base::defaults::HEAD_BYTES;
 use crate::base::host::split_port;
 use crate::base::{Error, Host, Kind, Target};
 use crate::carrier::h1::server::{self, NoRequest};
@@ -206,7 +207,7 @@ async fn socks5(wire: &mut BoxWire) -> io::Result<Asked> {
 }
 
 async fn http(wire: BoxWire, first: u8, deadline: Deadline) -> Option<Client> {
-    let read = server::read_request(wire, vec![first], deadline, pending()).await;
+    let read = server::read_request(wire, vec![first], HEAD_BYTES, deadline, pending()).await;
     let (head, wire) = match read {
         Ok(read) => read,
         Err((NoRequest::Refuse(refusal), wire)) => {

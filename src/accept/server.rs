@@ -8,12 +8,15 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// How long accepting rests when descriptors have run out; live connections go on.
 const REST: Duration = Duration::from_millis(50);
+/// How often that is told of.
+const TOLD: Duration = Duration::from_secs(1);
 
 /// Accepts connections and runs one task for each.
 pub struct Server {
@@ -45,6 +48,15 @@ impl Draining {
     }
 }
 
+/// How connections are accepted.
+#[derive(Clone, Default)]
+pub struct Accepting {
+    /// Connections at the same time; more wait in the kernel's queue. Zero is no limit.
+    pub most: usize,
+    /// Is told of each that could not be accepted.
+    pub failed: Option<Arc<dyn Fn() + Send + Sync>>,
+}
+
 #[derive(Default)]
 struct Live {
     count: AtomicUsize,
@@ -69,20 +81,48 @@ impl Server {
         F: Fn(T, Incoming) -> Fut + Clone + Send + Sync + 'static,
         Fut: Future<Output = ()> + Send + 'static,
     {
+        let here = Handle::current();
+        let listeners = listeners
+            .into_iter()
+            .map(|(listener, value)| (listener, value, here.clone()));
+        Server::start_on(listeners.collect(), Accepting::default(), handle)
+    }
+
+    /// The same, each listener with all of its connections on a runtime of its choice.
+    pub fn start_on<T, F, Fut>(
+        listeners: Vec<(Listener, T, Handle)>,
+        how: Accepting,
+        handle: F,
+    ) -> Server
+    where
+        T: Clone + Send + Sync + 'static,
+        F: Fn(T, Incoming) -> Fut + Clone + Send + Sync + 'static,
+        Fut: Future<Output = ()> + Send + 'static,
+    {
         let live = Arc::new(Live::default());
         let (drain, draining) = watch::channel(false);
-        let accepting = listeners.into_iter().map(|(listener, value)| {
+        let places = match how.most {
+            0 => None,
+            most => Some(Arc::new(Semaphore::new(most.min(Semaphore::MAX_PERMITS)))),
+        };
+        let accepting = listeners.into_iter().map(|(listener, value, runtime)| {
             let (live, handle) = (live.clone(), handle.clone());
             let draining = Draining(draining.clone());
-            tokio::spawn(accept_all(listener, move |socket, peer| {
-                let incoming = Incoming {
-                    socket,
-                    peer,
-                    draining: draining.clone(),
-                    held: Held::new(&live),
-                };
-                handle(value.clone(), incoming)
-            }))
+            let (places, failed) = (places.clone(), how.failed.clone());
+            runtime.spawn(accept_all(
+                listener,
+                places,
+                failed,
+                move |socket, peer, place| {
+                    let incoming = Incoming {
+                        socket,
+                        peer,
+                        draining: draining.clone(),
+                        held: Held::new(&live, place),
+                    };
+                    handle(value.clone(), incoming)
+                },
+            ))
         });
         Server {
             accepting: accepting.collect(),
@@ -127,47 +167,66 @@ impl Live {
 }
 
 /// Counts one connection or tunnel as live for as long as it is held.
-pub struct Held(Arc<Live>);
+pub struct Held {
+    live: Arc<Live>,
+    /// A connection's place among those that may be.
+    _place: Option<OwnedSemaphorePermit>,
+}
 
 impl Held {
     /// One more of what this counts: a tunnel in a session.
     pub fn another(&self) -> Held {
-        Held::new(&self.0)
+        Held::new(&self.live, None)
     }
 
-    fn new(live: &Arc<Live>) -> Held {
+    fn new(live: &Arc<Live>, place: Option<OwnedSemaphorePermit>) -> Held {
         let before = live.count.fetch_add(1, Ordering::AcqRel);
         live.tide.rose(before + 1);
-        Held(live.clone())
+        Held {
+            live: live.clone(),
+            _place: place,
+        }
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
-        let before = self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.tide.fell(before - 1);
+        let before = self.live.count.fetch_sub(1, Ordering::AcqRel);
+        self.live.tide.fell(before - 1);
         if before == 1 {
-            self.0.ended.notify_waiters();
+            self.live.ended.notify_waiters();
         }
     }
 }
 
-async fn accept_all<F, Fut>(listener: Listener, handle: F)
-where
-    F: Fn(Socket, Option<SocketAddr>) -> Fut,
+async fn accept_all<F, Fut>(
+    listener: Listener,
+    places: Option<Arc<Semaphore>>,
+    failed: Option<Arc<dyn Fn() + Send + Sync>>,
+    handle: F,
+) where
+    F: Fn(Socket, Option<SocketAddr>, Option<OwnedSemaphorePermit>) -> Fut,
     Fut: Future<Output = ()> + Send + 'static,
 {
-    let mut resting = false;
+    let mut told: Option<Instant> = None;
     loop {
+        let place = match &places {
+            // It is never closed.
+            Some(places) => places.clone().acquire_owned().await.ok(),
+            None => None,
+        };
         match listener.accept().await {
             Ok((socket, peer)) => {
-                resting = false;
-                tokio::spawn(handle(socket, peer));
+                tokio::spawn(handle(socket, peer, place));
             }
             Err(error) if passing(&error) => {}
             Err(error) => {
-                if !std::mem::replace(&mut resting, true) {
+                if told.is_none_or(|at| at.elapsed() > TOLD) {
+                    told = Some(Instant::now());
                     tracing::warn!("{}: cannot accept: {error}", listener.address());
+                }
+                if let Some(failed) = &failed {
+                    failed();
                 }
                 tokio::time::sleep(REST).await;
             }

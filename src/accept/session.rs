@@ -1,10 +1,12 @@
 //! The requests of one HTTP/2 session.
 
-use crate::accept::terminator::{Client, Pair, Terminator, carry, log_refusal, opened};
-use crate::accept::{Draining, Held};
-use crate::carrier::h2;
+use crate::accept::client::{Client, Kept};
+use crate::accept::terminator::Pair;
+use crate::accept::{Draining, Terminator};
 use crate::carrier::h2::server::Ending;
+use crate::carrier::{Carrier, Version, h2};
 use std::sync::Arc;
+use std::time::Duration;
 
 impl Terminator {
     /// Answers the requests of one session, each in a task of its own, until the connection is over.
@@ -13,10 +15,11 @@ impl Terminator {
         mut session: Box<h2::server::Session>,
         client: Client,
         mut draining: Draining,
-        held: Held,
+        kept: Kept,
     ) {
         let mut live = true;
         let mut should_end = std::pin::pin!(session.should_end());
+        let mut stranger = std::pin::pin!(self.is_stranger(&client));
         loop {
             let asked = tokio::select! {
                 asked = session.next() => asked,
@@ -26,6 +29,10 @@ impl Terminator {
                     continue;
                 }
                 ending = &mut should_end => return session.end(ending).await,
+                () = &mut stranger => {
+                    tracing::info!("{client}: the session ended: no credentials in time");
+                    return session.end(Ending::Unknown).await;
+                }
             };
             if session.is_abused() {
                 tracing::info!("{client}: the session ended: too many withdrawn requests");
@@ -33,10 +40,10 @@ impl Terminator {
             }
             match asked {
                 Some(Ok(asking)) => {
-                    let (this, client, held) = (self.clone(), client.clone(), held.another());
+                    let (this, client, kept) = (self.clone(), client.clone(), kept.tunnel());
                     tokio::spawn(async move {
                         if let Some(pair) = this.open_stream(asking, &client).await {
-                            tokio::spawn(carry(pair, client, held));
+                            this.start(pair, kept);
                         }
                     });
                 }
@@ -49,20 +56,35 @@ impl Terminator {
         }
     }
 
+    /// Returns when the time to prove who one is has passed, if it has to be proven and was not.
+    async fn is_stranger(&self, client: &Client) {
+        let limit = self.shares.limits().auth_timeout;
+        if !limit.is_zero() && self.rules.get().users.is_some() {
+            let left = limit.saturating_sub(client.since.elapsed());
+            tokio::time::sleep(left.max(Duration::from_millis(1))).await;
+            if !client.is_known() {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
     async fn open_stream(&self, mut asking: h2::server::Asking, client: &Client) -> Option<Pair> {
+        let rules = self.rules.get();
         let fields = asking.fields();
-        let asked = asking.asked(&fields, self.forward.as_ref());
-        let open = tokio::select! {
-            open = async { self.answer(asked?, &fields, client).await } => open,
+        let mut who = client.who(Carrier::of(asking.method(), Version::Http2));
+        let asked = asking.asked(&fields, rules.forward.as_ref());
+        let admitted = tokio::select! {
+            admitted = async { self.admit(&rules, asked?, &fields, client, &mut who).await } => admitted,
             () = asking.withdrawn() => return None,
         };
-        match open {
-            Ok((asked, far)) => {
-                let near = asking.accept(asked.method);
-                opened(near, far, asked, client, "HTTP/2")
+        match admitted {
+            Ok(admitted) => {
+                let near = asking.accept(admitted.asked.method);
+                self.opened(near, admitted, client, who)
             }
             Err(refusal) => {
-                log_refusal(client, &asking.shown(), &refusal);
+                self.note_refusal(&who, &asking.shown(), &refusal);
                 let _ = asking.refuse(&refusal).await;
                 None
             }

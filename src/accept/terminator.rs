@@ -1,77 +1,48 @@
 //! A connection to `serve`, from its first byte to its last.
 
-use crate::accept::sniff;
-use crate::accept::{Draining, Held, Incoming};
-use crate::auth::Users;
-use crate::base::Target;
-use crate::base::defaults::{DRAIN_HURRY, HEAD_TIMEOUT, TLS_BUFFER};
-use crate::carrier::Connector;
+use crate::accept::admit::Admitted;
+use crate::accept::client::{Client, Kept};
+use crate::accept::inner;
+use crate::accept::ledger::{Ledger, Listed, Who};
+use crate::accept::limits::{Limits, Shares};
+use crate::accept::rules::{Current, Rules};
+use crate::accept::{Draining, Incoming};
+use crate::accept::{proxy_protocol, sniff};
+use crate::base::defaults::{DRAIN_HURRY, FIN_DELAY, TLS_BUFFER};
 use crate::carrier::h1::server::{self, NoRequest};
-use crate::carrier::h2;
-use crate::http::asked::{self, Method};
-use crate::http::{Asked, Fields, ProxyError, Refusal};
-use crate::policy::Clients;
-use crate::relay::{Options, relay};
+use crate::carrier::{Carrier, HalfClose, Version, h2};
+use crate::http::asked;
+use crate::http::{ProxyError, Refusal};
+use crate::relay::{Options, relay_watched};
 use crate::tls::certificate;
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
-use std::fmt::{self, Display, Formatter};
-use std::net::SocketAddr;
+use std::fmt::Display;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::time::Duration;
-use std::time::Instant;
-use tokio_rustls::TlsAcceptor;
+use std::task::{Context, Poll};
+use std::time::{Duration, Instant};
+use tokio::sync::Semaphore;
+use tokio::time::Sleep;
 
 /// How long a client may take to read why its handshake failed.
 const ALERT: Duration = Duration::from_secs(2);
 
 /// Answers CONNECT and POST: who may, where to, and then the bytes.
 pub struct Terminator {
-    /// Where every POST goes.
-    pub forward: Option<Target>,
-    /// Speak TLS.
-    pub tls: Option<TlsAcceptor>,
-    /// Ask for a user and password.
-    pub users: Option<Arc<Users>>,
-    pub clients: Clients,
-    pub connector: Arc<dyn Connector>,
-}
-
-/// Whoever connected.
-#[derive(Clone)]
-pub struct Client {
-    /// For the log.
-    name: Arc<str>,
-    /// Our own address, as the client sees it; nothing for a unix socket.
-    came_to: Option<SocketAddr>,
-}
-
-impl Client {
-    /// A POST whose path says nothing of a target has our own address for its authority.
-    fn check_not_here(&self, asked: &Asked) -> Result<(), Refusal> {
-        let Target::Tcp { host, port } = &asked.target else {
-            return Ok(());
-        };
-        let here =
-            self.came_to.is_some() && host.as_ip().map(|ip| (ip, *port).into()) == self.came_to;
-        if asked.method == Method::Connect || !here {
-            return Ok(());
-        }
-        let details = "there is no tunnel at this path, and the authority is this proxy's own";
-        Err(Refusal::new(ProxyError::HttpRequestError, details).status(404))
-    }
-}
-
-impl Display for Client {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.name)
-    }
+    pub rules: Current,
+    pub shares: Arc<Shares>,
+    pub ledger: Arc<Ledger>,
+    /// Slow hashes that are computed at the same time.
+    pub verifying: Arc<Semaphore>,
 }
 
 /// An open tunnel.
 pub struct Pair {
     near: BoxWire,
     far: BoxWire,
-    target: Target,
+    half_close: HalfClose,
+    listed: Listed,
+    inner: Option<inner::Task>,
 }
 
 /// What a client turned out to speak.
@@ -81,54 +52,96 @@ enum Spoken {
 }
 
 impl Terminator {
+    pub fn new(rules: Current, shares: Arc<Shares>, ledger: Arc<Ledger>) -> Arc<Self> {
+        let threads = std::thread::available_parallelism().map_or(1, |n| n.get());
+        Arc::new(Terminator {
+            rules,
+            shares,
+            ledger,
+            verifying: Arc::new(Semaphore::new(threads)),
+        })
+    }
+
+    /// With nothing else in its process.
+    pub fn of(rules: Rules) -> Arc<Self> {
+        let shares = Shares::new(Limits::default());
+        Terminator::new(Current::new(rules), shares, Ledger::new(None))
+    }
+
     /// Serves one connection. What carries its tunnels are tasks of their own: that of the set-up is
     /// large and gone while they idle.
     pub async fn handle(self: Arc<Self>, incoming: Incoming) {
         let Incoming {
-            socket,
+            mut socket,
             peer,
             mut draining,
             held,
         } = incoming;
-        let client = Client {
+        let kept = Kept::new(held, &self.ledger);
+        let rules = self.rules.get();
+        let since = Instant::now();
+        let deadline = Deadline::after(self.shares.limits().head_timeout);
+        let mut client = Client {
             name: peer.map_or_else(|| "unix".into(), |p| p.to_string().into()),
+            address: peer,
             came_to: socket.local(),
+            certificate: None,
+            since,
+            known: Arc::default(),
         };
-        match self.open(socket, peer, &mut draining, &client).await {
+        if rules.senders.include(peer) {
+            match deadline.run(proxy_protocol::read(&mut socket)).await {
+                Ok(Ok(Some((source, destination)))) => {
+                    client.name = source.to_string().into();
+                    client.address = Some(source);
+                    client.came_to = Some(destination);
+                }
+                Ok(Ok(None)) => {}
+                Ok(Err(error)) => return tracing::info!("{client}: {error}"),
+                Err(_) => return,
+            }
+        }
+        let opened = self.open(&rules, socket, &mut draining, &mut client, deadline);
+        match opened.await {
             None => {}
             Some(Spoken::Http1(pair)) => {
-                tokio::spawn(carry(pair, client, held));
+                self.start(pair, kept);
             }
             Some(Spoken::Http2(session)) => {
-                self.serve_session(session, client, draining, held).await;
+                self.serve_session(session, client, draining, kept).await;
             }
         }
     }
 
     async fn open(
         &self,
+        rules: &Rules,
         socket: Socket,
-        peer: Option<SocketAddr>,
         draining: &mut Draining,
-        client: &Client,
+        client: &mut Client,
+        deadline: Deadline,
     ) -> Option<Spoken> {
-        if !self.clients.admits(peer.map(|p| p.ip())) {
+        if !rules.clients.admits(client.address.map(|a| a.ip())) {
             tracing::info!("{client}: refused, this client address is not allowed");
+            let details = "this client address is not allowed";
+            let refusal = Refusal::new(ProxyError::HttpRequestDenied, details);
+            self.ledger.refused(&client.who(Carrier::H1), "-", &refusal);
             return None;
         }
-        let deadline = Deadline::after(HEAD_TIMEOUT);
-        let (mut wire, agreed) = self.handshake(socket, deadline, draining, client).await?;
-        let (early, http2) = match &self.tls {
+        let handshake = self.handshake(rules, socket, deadline, draining, client);
+        let (mut wire, agreed) = handshake.await?;
+        let (early, http2) = match &rules.tls {
             Some(_) => (Vec::new(), agreed),
             None => sniff::preface(&mut wire, deadline, draining.begun()).await?,
         };
+        let limits = self.shares.limits();
         if http2 {
             let wire: BoxWire = match early.is_empty() {
                 true => wire,
                 false => Box::new(Prefixed::new(early, wire)),
             };
-            let session = deadline.run(h2::server::Session::begin(wire)).await.ok()?;
-            return match session {
+            let begun = h2::server::Session::begin(wire, limits.streams, limits.head as u32);
+            return match deadline.run(begun).await.ok()? {
                 Ok(session) => Some(Spoken::Http2(Box::new(session))),
                 Err(error) => {
                     tracing::info!("{client}: no HTTP/2: {error}");
@@ -136,35 +149,42 @@ impl Terminator {
                 }
             };
         }
-        let request = server::read_request(wire, early, deadline, draining.begun()).await;
-        let (head, near) = match request {
+        let request = server::read_request(wire, early, limits.head, deadline, draining.begun());
+        let (head, near) = match request.await {
             Ok(request) => request,
             Err((NoRequest::Gone, _)) => return None,
             Err((NoRequest::Refuse(refusal), wire)) => {
-                return refuse(wire, &refusal, client, "-").await;
+                let who = client.who(Carrier::H1);
+                return self.refuse(wire, &refusal, who, "-").await;
             }
         };
-        let (asked, framing) = match asked::of_http1(&head, self.forward.as_ref()) {
-            Ok(asked) => asked,
-            Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
+        let mut who = client.who(Carrier::of(&head.method, Version::Http1));
+        let asked = asked::of_http1(&head, rules.forward.as_ref());
+        let admitted = match asked {
+            Ok((asked, framing)) => {
+                let admitted = self.admit(rules, asked, &head.fields, client, &mut who);
+                admitted.await.map(|admitted| (admitted, framing))
+            }
+            Err(refusal) => Err(refusal),
         };
-        let (asked, far) = match self.answer(asked, &head.fields, client).await {
-            Ok(open) => open,
-            Err(refusal) => return refuse(near, &refusal, client, &head.target).await,
+        let (admitted, framing) = match admitted {
+            Ok(admitted) => admitted,
+            Err(refusal) => return self.refuse(near, &refusal, who, &head.target).await,
         };
-        let near = server::accept(near, asked.method, framing, &head.fields).await;
-        let pair = opened(near, far, asked, client, "HTTP/1.1")?;
+        let near = server::accept(near, admitted.asked.method, framing, &head.fields).await;
+        let pair = self.opened(near, admitted, client, who)?;
         Some(Spoken::Http1(pair))
     }
 
     async fn handshake(
         &self,
+        rules: &Rules,
         socket: Socket,
         deadline: Deadline,
         draining: &mut Draining,
-        client: &Client,
+        client: &mut Client,
     ) -> Option<(BoxWire, bool)> {
-        let Some(acceptor) = &self.tls else {
+        let Some(acceptor) = &rules.tls else {
             return Some((Box::new(socket), false));
         };
         let mut handshake = std::pin::pin!(acceptor.accept(socket).into_fallible());
@@ -181,115 +201,149 @@ impl Terminator {
                 if let Some([certificate, ..]) = stream.get_ref().1.peer_certificates() {
                     let (subject, _) = certificate::names(certificate);
                     tracing::info!("{client}: the certificate of {subject}");
+                    client.certificate = Some(certificate::identities(certificate).into());
                 }
                 let http2 = stream.get_ref().1.alpn_protocol() == Some(b"h2");
                 Some((Box::new(stream), http2))
             }
             Ok(Err((error, mut socket))) => {
+                self.ledger.metrics.handshakes_failed.inc();
                 tracing::info!("{client}: TLS handshake failed: {error}");
                 // The alert says why; a reset would overtake it.
                 let _ = server::close_in_stages(&mut socket, Deadline::after(ALERT)).await;
                 None
             }
-            Err(_) => None,
+            Err(_) => {
+                self.ledger.metrics.handshakes_failed.inc();
+                None
+            }
         }
     }
 
-    /// A connection to the target, if the client may have it.
-    pub async fn answer(
+    /// The tunnel of a request that was answered with success, if the answer got through.
+    pub fn opened<E: Display>(
         &self,
-        asked: Asked,
-        fields: &Fields,
+        near: Result<BoxWire, E>,
+        admitted: Admitted,
         client: &Client,
-    ) -> Result<(Asked, BoxWire), Refusal> {
-        self.authenticate(asked.method, fields)?;
-        client.check_not_here(&asked)?;
-        let far = self.connector.connect(&asked.target).await?;
-        Ok((asked, far))
-    }
-
-    /// A POST is answered as an origin would, whose fields other proxies pass on; but a client that
-    /// takes us for its proxy is welcome too.
-    fn authenticate(&self, method: Method, fields: &Fields) -> Result<(), Refusal> {
-        let Some(users) = &self.users else {
-            return Ok(());
+        who: Who,
+    ) -> Option<Pair> {
+        let Admitted {
+            asked,
+            connected,
+            share,
+            inner,
+        } = admitted;
+        let target = asked.target;
+        let near = match near {
+            Ok(near) => near,
+            Err(error) => {
+                tracing::info!("{client} -> {target}: the client went away: {error}");
+                return None;
+            }
         };
-        let proxy = fields.get("proxy-authorization");
-        let (sent, status, field) = match method {
-            Method::Connect => (proxy, 407, "Proxy-Authenticate"),
-            Method::Post { .. } => (
-                fields.get("authorization").or(proxy),
-                401,
-                "WWW-Authenticate",
-            ),
+        let (method, version) = (asked.method.name(), who.carrier.version().name());
+        tracing::info!("{client} -> {target}: open ({method}, {version})");
+        let user = who.user.clone();
+        let listed = self.ledger.open(who, target.clone(), &connected, share);
+        let inner = inner.map(|inner| inner::Task {
+            inner,
+            target,
+            user,
+            client: client.address,
+            came_to: client.came_to,
+        });
+        Some(Pair {
+            near,
+            far: connected.wire,
+            half_close: connected.half_close,
+            listed,
+            inner,
+        })
+    }
+
+    /// Carries the tunnel's bytes until its end, in a task of its own. (Its future is made before it is a block's: an
+    /// `async fn` would keep its arguments beside what is made of them.)
+    pub fn start(self: &Arc<Self>, pair: Pair, kept: Kept) {
+        let Pair {
+            near,
+            far,
+            half_close,
+            listed,
+            inner,
+        } = pair;
+        let limits = self.shares.limits();
+        if let Some(task) = inner {
+            let this = self.clone();
+            tokio::spawn(async move {
+                task.run(near, far, listed, this).await;
+                drop(kept);
+            });
+            return;
+        }
+        let options = Options {
+            idle: limits.idle,
+            fin_delay: match half_close {
+                HalfClose::Kept => None,
+                HalfClose::Unknown => Some(FIN_DELAY),
+            },
+            ..Options::default()
         };
-        if sent.and_then(|value| users.check(value)).is_some() {
-            return Ok(());
-        }
-        let details = match sent {
-            Some(_) => "user name or password is wrong",
-            None => "this proxy asks for a user name and password",
-        };
-        let challenge = "Basic realm=\"tuncat\", charset=\"UTF-8\"";
-        Err(Refusal::new(ProxyError::HttpRequestDenied, details)
-            .status(status)
-            .field(field, challenge))
+        let lifetime = Lifetime::new(limits.lifetime);
+        let relay = relay_watched(near, far, options, lifetime, listed.0.clone());
+        tokio::spawn(async move {
+            let outcome = relay.await;
+            tracing::info!(
+                "{} -> {}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
+                listed.0.who.client,
+                listed.0.target,
+                listed.0.age().as_secs_f64(),
+                outcome.to_far,
+                outcome.to_near,
+                outcome.end
+            );
+            listed.close(&outcome);
+            drop(kept);
+        });
+    }
+
+    pub fn note_refusal(&self, who: &Who, target: &str, refusal: &Refusal) {
+        let Refusal {
+            status, details, ..
+        } = refusal;
+        tracing::info!("{} -> {target}: {status} {details}", who.client);
+        self.ledger.refused(who, target, refusal);
+    }
+
+    async fn refuse<T>(
+        &self,
+        wire: BoxWire,
+        refusal: &Refusal,
+        who: Who,
+        target: &str,
+    ) -> Option<T> {
+        self.note_refusal(&who, target, refusal);
+        let _ = server::refuse(wire, refusal).await;
+        None
     }
 }
 
-/// The tunnel's bytes, until its end. (A function and a block: an `async fn` would keep its arguments
-/// beside what is made of them.)
-pub fn carry(pair: Pair, client: Client, held: Held) -> impl Future<Output = ()> + Send {
-    let Pair { near, far, target } = pair;
-    let started = Instant::now();
-    let relay = relay(near, far, Options::default());
-    async move {
-        let outcome = relay.await;
-        tracing::info!(
-            "{client} -> {target}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
-            started.elapsed().as_secs_f64(),
-            outcome.to_far,
-            outcome.to_near,
-            outcome.end
-        );
-        drop(held);
+/// Until a tunnel has lived long enough.
+pub struct Lifetime(Option<Pin<Box<Sleep>>>);
+
+impl Lifetime {
+    pub fn new(limit: Option<Duration>) -> Self {
+        Lifetime(limit.map(|limit| Box::pin(tokio::time::sleep(limit))))
     }
 }
 
-/// The tunnel of a request that was answered with success, if the answer got through.
-pub fn opened<E: Display>(
-    near: Result<BoxWire, E>,
-    far: BoxWire,
-    asked: Asked,
-    client: &Client,
-    version: &str,
-) -> Option<Pair> {
-    let target = asked.target;
-    let method = match asked.method {
-        Method::Connect => "CONNECT",
-        Method::Post { .. } => "POST",
-    };
-    match near {
-        Ok(near) => {
-            tracing::info!("{client} -> {target}: open ({method}, {version})");
-            Some(Pair { near, far, target })
-        }
-        Err(error) => {
-            tracing::info!("{client} -> {target}: the client went away: {error}");
-            None
+impl Future for Lifetime {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            Some(sleep) => sleep.as_mut().poll(cx),
+            None => Poll::Pending,
         }
     }
-}
-
-pub fn log_refusal(client: &Client, target: &str, refusal: &Refusal) {
-    let Refusal {
-        status, details, ..
-    } = refusal;
-    tracing::info!("{client} -> {target}: {status} {details}");
-}
-
-async fn refuse<T>(wire: BoxWire, refusal: &Refusal, client: &Client, target: &str) -> Option<T> {
-    log_refusal(client, target, refusal);
-    let _ = server::refuse(wire, refusal).await;
-    None
 }

@@ -9,6 +9,11 @@ pub const FIN_DELAY: Duration = Duration::from_secs(1);
 /// From the start of a connection to the end of its request's head, the TLS handshake included, in
 /// total (not per read).
 pub const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the start of a connection to a request with credentials that are right.
+pub const AUTH_TIMEOUT: Duration = Duration::from_secs(30);
+/// Tunnels that a client may have open in one session. What a client can make a session cost grows with them (each change
+/// of the initial window visits all streams); whoever needs more opens another session.
+pub const STREAMS: u32 = 1000;
 /// How long `serve` waits for live tunnels after SIGTERM.
 pub const DRAIN: Duration = Duration::from_secs(30);
 /// For the rest of a handshake or request that has begun when a drain begins.

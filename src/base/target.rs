@@ -15,6 +15,8 @@ pub enum Target {
     },
     /// A unix socket: of this machine, or of the terminator's.
     Unix(PathBuf),
+    /// A command that the terminator runs, its stdin and stdout being the target.
+    Exec(String),
     /// Something `serve` answers itself.
     Builtin(Builtin),
 }
@@ -28,6 +30,8 @@ pub enum Builtin {
     Discard,
     /// Sends this many octets of [`crate::base::pattern`], then ends.
     Source(u64),
+    /// An HTTP server that answers with what it received.
+    Http,
     /// What `bench` measures with: it echoes, checks what it gets, or sends, as asked.
     Bench,
 }
@@ -37,16 +41,30 @@ pub enum Builtin {
 const BUILTIN_DOMAIN: &str = ".tuncat.invalid";
 /// And unix sockets of the terminator's machine below this one.
 const UNIX_DOMAIN: &str = ".unix.tuncat.invalid";
+/// And commands below this one.
+const EXEC_DOMAIN: &str = ".exec.tuncat.invalid";
+/// Octets of a name (RFC 1035 §2.3.4).
+const LONGEST_NAME: usize = 253;
 /// Octets of a path in one label of a name, which has up to 63 characters.
 const LABEL: usize = 31;
 
 impl Target {
-    /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `echo:`, `discard:`, `source:BYTES` or `bench:`.
+    /// `HOST:PORT`, `[v6]:PORT`, `unix:PATH`, `exec:COMMAND`, `echo:`, `discard:`, `source:BYTES`, `http:` or `bench:`.
     pub fn parse(text: &str) -> Result<Target, String> {
         match text.split_once(':') {
             Some(("unix", "")) => Err("unix: needs a path".into()),
             Some(("unix", path)) if path.starts_with('/') => Ok(Target::Unix(path.into())),
             Some(("unix", _)) => Err("unix: needs an absolute path".into()),
+            Some(("exec", "")) => Err("exec: needs a command".into()),
+            Some(("exec", command)) if command.contains('\0') => {
+                Err("a command cannot contain NUL".into())
+            }
+            // `exec:80` could also be a host of that name: the command wins.
+            Some(("exec", command)) => match labels(command.as_bytes()).len() + EXEC_DOMAIN.len() {
+                length if length <= LONGEST_NAME => Ok(Target::Exec(command.into())),
+                _ => Err("the command is too long; put it into a file of the terminator's".into()),
+            },
+            Some(("http", "")) => Ok(Target::Builtin(Builtin::Http)),
             Some(("echo", "")) => Ok(Target::Builtin(Builtin::Echo)),
             Some(("discard", "")) => Ok(Target::Builtin(Builtin::Discard)),
             Some(("bench", "")) => Ok(Target::Builtin(Builtin::Bench)),
@@ -72,15 +90,14 @@ impl Target {
         match self {
             Target::Tcp { host, port } => format!("{host}:{port}"),
             Target::Unix(path) => {
-                let octets = path.as_os_str().as_bytes();
-                let label = |part: &[u8]| part.iter().map(|b| format!("{b:02x}")).collect();
-                let labels: Vec<String> = octets.chunks(LABEL).map(label).collect();
-                format!("{}{UNIX_DOMAIN}:1", labels.join("."))
+                format!("{}{UNIX_DOMAIN}:1", labels(path.as_os_str().as_bytes()))
             }
+            Target::Exec(command) => format!("{}{EXEC_DOMAIN}:1", labels(command.as_bytes())),
             // The ports are those of the classic services of the same name.
             Target::Builtin(Builtin::Echo) => format!("echo{BUILTIN_DOMAIN}:7"),
             Target::Builtin(Builtin::Discard) => format!("discard{BUILTIN_DOMAIN}:9"),
             Target::Builtin(Builtin::Source(n)) => format!("source-{n}{BUILTIN_DOMAIN}:19"),
+            Target::Builtin(Builtin::Http) => format!("http{BUILTIN_DOMAIN}:80"),
             // No classic service: the port of iperf3.
             Target::Builtin(Builtin::Bench) => format!("bench{BUILTIN_DOMAIN}:5201"),
         }
@@ -102,10 +119,21 @@ impl Target {
                 _ => Err("a unix path takes port 1".into()),
             };
         }
+        if let Some(hex) = name.strip_suffix(EXEC_DOMAIN) {
+            let command = octets_of_hex(hex).and_then(|octets| String::from_utf8(octets).ok());
+            return match (command, port) {
+                (Some(command), 1) if !command.is_empty() && !command.contains('\0') => {
+                    Ok(Target::Exec(command))
+                }
+                (Some(_), 1) | (None, _) => Err("the command is not hexadecimal UTF-8".into()),
+                _ => Err("a command takes port 1".into()),
+            };
+        }
         match (name.strip_suffix(BUILTIN_DOMAIN), port) {
             (None, _) => Ok(target),
             (Some("echo"), 7) => Ok(Target::Builtin(Builtin::Echo)),
             (Some("discard"), 9) => Ok(Target::Builtin(Builtin::Discard)),
+            (Some("http"), 80) => Ok(Target::Builtin(Builtin::Http)),
             (Some("bench"), 5201) => Ok(Target::Builtin(Builtin::Bench)),
             (Some(other), 19) => match other.strip_prefix("source-").map(str::parse) {
                 Some(Ok(n)) => Ok(Target::Builtin(Builtin::Source(n))),
@@ -116,15 +144,26 @@ impl Target {
     }
 }
 
-fn path_of_hex(labels: &str) -> Result<PathBuf, String> {
+/// In hexadecimal, as labels of a name.
+fn labels(octets: &[u8]) -> String {
+    let label = |part: &[u8]| part.iter().map(|b| format!("{b:02x}")).collect();
+    let labels: Vec<String> = octets.chunks(LABEL).map(label).collect();
+    labels.join(".")
+}
+
+fn octets_of_hex(labels: &str) -> Option<Vec<u8>> {
     let hex = labels.replace('.', "");
-    let bad = || String::from("the unix path is not hexadecimal");
     if !hex.len().is_multiple_of(2) || !hex.bytes().all(|b| b.is_ascii_hexdigit()) {
-        return Err(bad());
+        return None;
     }
     let octets = (0..hex.len()).step_by(2);
     let octets = octets.map(|at| u8::from_str_radix(&hex[at..at + 2], 16));
-    let octets: Vec<u8> = octets.collect::<Result<_, _>>().map_err(|_| bad())?;
+    octets.collect::<Result<_, _>>().ok()
+}
+
+fn path_of_hex(labels: &str) -> Result<PathBuf, String> {
+    let octets = octets_of_hex(labels);
+    let octets = octets.ok_or_else(|| String::from("the unix path is not hexadecimal"))?;
     match octets.first() {
         Some(b'/') if !octets.contains(&0) => Ok(OsString::from_vec(octets).into()),
         _ => Err("the unix path is not an absolute path".into()),
@@ -136,6 +175,8 @@ impl fmt::Display for Target {
         match self {
             Target::Tcp { host, port } => write!(f, "{host}:{port}"),
             Target::Unix(path) => write!(f, "unix:{}", path.display()),
+            Target::Exec(command) => write!(f, "exec:{command}"),
+            Target::Builtin(Builtin::Http) => f.write_str("http:"),
             Target::Builtin(Builtin::Echo) => f.write_str("echo:"),
             Target::Builtin(Builtin::Discard) => f.write_str("discard:"),
             Target::Builtin(Builtin::Source(n)) => write!(f, "source:{n}"),
@@ -162,6 +203,8 @@ mod tests {
             "source:18446744073709551615",
             "source:80",
             "bench:",
+            "http:",
+            "exec:printf 'a\\n' | tr a b; exec cat",
         ] {
             let target = Target::parse(text).unwrap();
             assert_eq!(target.to_string(), text);
@@ -194,6 +237,9 @@ mod tests {
             ".unix.tuncat.invalid:1",
             "nope.tuncat.invalid:7",
             "echo.tuncat.invalid:8",
+            ".exec.tuncat.invalid:1",
+            "6c73.exec.tuncat.invalid:2",
+            "ff.exec.tuncat.invalid:1",
             "h:80/",
             "h:80 ",
         ] {

@@ -3,10 +3,13 @@
 pub mod bench;
 mod discard;
 mod echo;
+mod exec;
+mod http;
 mod source;
 
 use crate::base::Builtin;
 use crate::wire::BoxWire;
+pub use exec::Exec;
 
 /// A new wire to `target`.
 pub fn open(target: Builtin) -> BoxWire {
@@ -14,6 +17,7 @@ pub fn open(target: Builtin) -> BoxWire {
         Builtin::Echo => Box::new(echo::Echo::default()),
         Builtin::Discard => Box::new(discard::Discard::default()),
         Builtin::Bench => Box::new(bench::Bench::default()),
+        Builtin::Http => Box::new(http::Http::start()),
         Builtin::Source(bytes) => Box::new(source::Source::new(bytes)),
     }
 }

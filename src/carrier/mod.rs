@@ -9,12 +9,14 @@ mod signature;
 pub mod socks;
 
 use crate::base::{Signature, Target};
-use crate::http::Refusal;
+use crate::http::{Field, Refusal};
 use crate::wire::BoxWire;
 use std::fmt;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::str::FromStr;
+use std::time::Duration;
 
 /// A way of carrying a tunnel over a connection to a proxy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,6 +45,15 @@ pub enum Version {
 }
 
 impl Version {
+    /// For people.
+    pub fn name(self) -> &'static str {
+        match self {
+            Version::Http1 => "HTTP/1.1",
+            Version::Http2 => "HTTP/2",
+            Version::Socks => "SOCKS",
+        }
+    }
+
     /// The protocol's name in ALPN (RFC 7301).
     pub fn alpn(self) -> &'static str {
         match self {
@@ -57,6 +68,16 @@ impl Version {
 impl Carrier {
     /// Those of HTTP, among which `--via` chooses.
     pub const ALL: [Carrier; 4] = [Carrier::H1, Carrier::H2, Carrier::H1Post, Carrier::H2Post];
+
+    /// That of a request with this method, as far as it is one of ours.
+    pub fn of(method: &str, version: Version) -> Carrier {
+        match (method, version) {
+            ("POST", Version::Http2) => Carrier::H2Post,
+            (_, Version::Http2) => Carrier::H2,
+            ("POST", _) => Carrier::H1Post,
+            _ => Carrier::H1,
+        }
+    }
 
     pub fn version(self) -> Version {
         match self {
@@ -135,8 +156,45 @@ pub struct Opened {
 
 /// Where a terminator gets its connections to targets from.
 pub trait Connector: Send + Sync {
-    /// A wire to the target, or why there is none.
-    fn connect<'a>(&'a self, target: &'a Target) -> Connecting<'a>;
+    /// A connection to the target, or why there is none.
+    fn connect<'a>(&'a self, errand: Errand<'a>) -> Connecting<'a>;
 }
 
-pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<BoxWire, Refusal>> + Send + 'a>>;
+pub type Connecting<'a> = Pin<Box<dyn Future<Output = Result<Connected, Refusal>> + Send + 'a>>;
+
+/// Where to, and for whom.
+#[derive(Clone, Copy)]
+pub struct Errand<'a> {
+    pub target: &'a Target,
+    /// Who the client proved to be.
+    pub user: Option<&'a str>,
+    /// The client's address, and ours as it sees it; nothing for a unix socket.
+    pub client: Option<SocketAddr>,
+    pub came_to: Option<SocketAddr>,
+    /// What the request said of its way so far (RFC 9110 §7.6.3).
+    pub via: &'a [Field],
+}
+
+/// A connection to a target.
+pub struct Connected {
+    pub wire: BoxWire,
+    /// Of the target, or of the next proxy.
+    pub address: Option<SocketAddr>,
+    pub half_close: HalfClose,
+    /// How long it took to resolve the name, and to connect.
+    pub resolve: Duration,
+    pub connect: Duration,
+}
+
+impl From<BoxWire> for Connected {
+    /// Of something in this process, or on this machine.
+    fn from(wire: BoxWire) -> Self {
+        Connected {
+            wire,
+            address: None,
+            half_close: HalfClose::Kept,
+            resolve: Duration::ZERO,
+            connect: Duration::ZERO,
+        }
+    }
+}

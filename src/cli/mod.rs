@@ -15,7 +15,7 @@ pub use connect::Connect;
 pub use doctor::Doctor;
 pub use generate::{Generate, What};
 pub use listen::Listen;
-pub use serve::Serve;
+pub use serve::{Protocol, Sender, Serve, UpstreamOptions};
 pub use tls::{InnerTlsOptions, TlsOptions};
 
 use clap::{Parser, Subcommand};
@@ -40,7 +40,7 @@ pub struct Cli {
 pub enum Command {
     Connect(Connect),
     Listen(Listen),
-    Serve(Serve),
+    Serve(Box<Serve>),
     Bench(Box<Bench>),
     Doctor(Doctor),
     Generate(Generate),

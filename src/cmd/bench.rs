@@ -293,12 +293,14 @@ fn filled_in(line: &str, target: &Target) -> Result<String> {
                 .replace("{target}", &target.to_string()))
         }
         Target::Unix(_) | Target::Builtin(Builtin::Echo | Builtin::Discard) => Ok(line.into()),
-        Target::Builtin(_) if line.contains("{target}") || line.contains("{host}") => {
+        Target::Builtin(_) | Target::Exec(_)
+            if line.contains("{target}") || line.contains("{host}") =>
+        {
             Err(Error::usage(format!(
                 "--command cannot lead to {target}; give a HOST:PORT"
             )))
         }
-        Target::Builtin(_) => Ok(line.into()),
+        Target::Builtin(_) | Target::Exec(_) => Ok(line.into()),
     }
 }
 

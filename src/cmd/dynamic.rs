@@ -114,7 +114,7 @@ impl Dynamic {
         let own = self.own.get().map_or(&[][..], Vec::as_slice);
         here && own.iter().any(|address| match address {
             Address::Tcp(address) => address.port() == *port,
-            Address::Unix(_) => false,
+            Address::Unix(_) | Address::Systemd => false,
         })
     }
 

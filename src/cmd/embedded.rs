@@ -1,12 +1,11 @@
 //! `-x embedded:`: a terminator in this process, for this process.
 
-use crate::accept::{Address, Listener, Server, Terminator};
-use crate::auth::{Login, Means, Users, basic};
-use crate::base::defaults::TARGET_TIMEOUT;
+use crate::accept::{Address, Listener, Rules, Server, Terminator};
+use crate::auth::{Login, Means, User, Users, basic};
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
-use crate::dial::{Hop, Network, TargetDialer};
+use crate::dial::{Hop, TargetDialer};
 use crate::plan::RoutePlan;
-use crate::policy::{Baseline, Clients, Policy};
+use crate::policy::{Baseline, Policy};
 use crate::tls::{ClientTls, Identity};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -27,24 +26,18 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
     let Address::Tcp(address) = *listener.address() else {
         return Err(Error::internal("the embedded proxy has no TCP address"));
     };
-    let terminator = Arc::new(Terminator {
-        forward: None,
-        tls: Some(TlsAcceptor::from(config)),
-        users: Some(Arc::new(
-            Users::new([credentials.clone()]).map_err(Error::internal)?,
-        )),
-        clients: Clients::default(),
-        connector: Arc::new(TargetDialer {
-            policy: Policy {
-                allow: Vec::new(),
-                deny: Vec::new(),
-                baseline: Baseline::Loopback,
-                builtin: true,
-            },
-            network: Network::default(),
-            timeout: TARGET_TIMEOUT,
-        }),
+    let connector = TargetDialer::new(Policy {
+        allow: Vec::new(),
+        deny: Vec::new(),
+        baseline: Baseline::Loopback,
+        builtin: true,
+        exec: false,
     });
+    let mut rules = Rules::new(Arc::new(connector));
+    rules.tls = Some(TlsAcceptor::from(config));
+    let user = User::Plain(credentials.clone());
+    rules.users = Some(Arc::new(Users::new([user]).map_err(Error::internal)?));
+    let terminator = Terminator::of(rules);
     let server = Server::start(vec![(listener, terminator)], Terminator::handle);
     let tls = ClientTls {
         pins: vec![pin],

@@ -40,7 +40,7 @@ pub fn run(cli: Cli) -> i32 {
         Command::Connect(args) => return connect::run(&args),
         Command::Doctor(args) => return doctor::run(&args),
         Command::Listen(args) => listen::run(&args),
-        Command::Serve(args) => serve::run(args),
+        Command::Serve(args) => serve::run(*args),
         Command::Bench(args) => bench::run(&args),
         Command::Generate(args) => generate::run(&args),
     };

@@ -1,6 +1,6 @@
 //! The signals that end a command.
 
-use std::io;
+use std::io::{self, IsTerminal};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// SIGTERM, SIGINT, SIGHUP and SIGQUIT. While this lives they do not kill the process. Those that
@@ -14,6 +14,15 @@ pub struct Signals {
 
 impl Signals {
     pub fn new() -> io::Result<Self> {
+        Signals::listen(true)
+    }
+
+    /// SIGHUP is for [`Hangups`].
+    pub fn without_hangup() -> io::Result<Self> {
+        Signals::listen(false)
+    }
+
+    fn listen(hangup: bool) -> io::Result<Self> {
         let ignored = ignored();
         let listen = |kind: SignalKind| {
             let bit = 1 << (kind.as_raw_value() - 1);
@@ -22,7 +31,10 @@ impl Signals {
         Ok(Signals {
             terminate: listen(SignalKind::terminate())?,
             interrupt: listen(SignalKind::interrupt())?,
-            hangup: listen(SignalKind::hangup())?,
+            hangup: match hangup {
+                true => listen(SignalKind::hangup())?,
+                false => None,
+            },
             quit: listen(SignalKind::quit())?,
         })
     }
@@ -36,6 +48,30 @@ impl Signals {
             () = received(&mut self.quit) => SignalKind::quit(),
         };
         kind.as_raw_value()
+    }
+}
+
+/// SIGHUP as daemons take it: read your files again. It also comes when a terminal is closed; then it ends the command that
+/// was started there.
+pub struct Hangups {
+    signal: Signal,
+    terminal: bool,
+}
+
+impl Hangups {
+    pub fn new() -> io::Result<Self> {
+        Ok(Hangups {
+            signal: signal(SignalKind::hangup())?,
+            terminal: io::stderr().is_terminal(),
+        })
+    }
+
+    /// The next one that means reading; false once the terminal is gone.
+    pub async fn next(&mut self) -> bool {
+        if self.signal.recv().await.is_none() {
+            return std::future::pending().await;
+        }
+        !self.terminal || io::stderr().is_terminal()
     }
 }
 

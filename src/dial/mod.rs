@@ -4,6 +4,7 @@ mod credentials;
 mod forward;
 mod ladder;
 mod last_hop;
+pub mod proxy_header;
 mod race;
 mod reach;
 pub mod resolve;
@@ -13,11 +14,14 @@ pub mod target;
 mod tcp;
 mod tend;
 mod tls;
+mod upstream;
 mod way;
 
+pub use proxy_header::ProxyVersion;
 pub use reach::Reached;
 pub use resolve::{Family, Network};
 pub use target::TargetDialer;
+pub use upstream::Upstream;
 
 use crate::auth::Login;
 use crate::base::{Blame, Error, Host, Kind, Proxy, Result, Setup, Signature, Stage, Target};
@@ -130,22 +134,33 @@ impl Dialer {
             deadline: Deadline::after(self.connect_timeout),
             setup: Setup::default(),
             peer: None,
+            fields: Vec::new(),
         }
     }
 
     /// Opens a tunnel to `target`. One deadline covers all of it.
     pub async fn open(&self, target: &Target) -> Result<Tunnel> {
-        self.open_by(target, Deadline::after(self.connect_timeout))
-            .await
+        self.open_with(target, Vec::new()).await
     }
 
-    async fn open_by(&self, target: &Target, deadline: Deadline) -> Result<Tunnel> {
+    /// The same, with more fields for every hop's request.
+    pub async fn open_with(&self, target: &Target, fields: Vec<Field>) -> Result<Tunnel> {
+        let deadline = Deadline::after(self.connect_timeout);
+        self.open_by(target, deadline, &fields).await
+    }
+
+    async fn open_by(
+        &self,
+        target: &Target,
+        deadline: Deadline,
+        fields: &[Field],
+    ) -> Result<Tunnel> {
         let Some(fallback) = &self.fallback else {
-            return self.attempt(target, deadline).await;
+            return self.attempt(target, deadline, fields).await;
         };
         if !self.is_out_of_reach() {
             // A proxy that is silent must leave time for the next.
-            match self.attempt(target, deadline.halfway()).await {
+            match self.attempt(target, deadline.halfway(), fields).await {
                 Err(error) if is_unreached(&error) => {
                     tracing::info!("{error}; next: {}", fallback.words());
                     self.note_out_of_reach();
@@ -154,11 +169,17 @@ impl Dialer {
             }
         }
         // Boxed: each may have another behind it.
-        Box::pin(fallback.open_by(target, deadline)).await
+        Box::pin(fallback.open_by(target, deadline, fields)).await
     }
 
-    async fn attempt(&self, target: &Target, deadline: Deadline) -> Result<Tunnel> {
+    async fn attempt(
+        &self,
+        target: &Target,
+        deadline: Deadline,
+        fields: &[Field],
+    ) -> Result<Tunnel> {
         let mut way = self.way();
+        way.fields = fields.to_vec();
         way.deadline = deadline;
         let opened = match self.hops.is_empty() {
             true => OnWay {

@@ -22,7 +22,7 @@ impl Way<'_> {
                     Err(Error::new(kind, Stage::Connect, Blame::Target, cause).hop(label))
                 }
             },
-            Target::Builtin(_) => Err(Error::usage(format!(
+            Target::Builtin(_) | Target::Exec(_) => Err(Error::usage(format!(
                 "{target} is a target inside a proxy: add -x embedded: or a 'tuncat serve'"
             ))),
         }

@@ -9,7 +9,7 @@ use crate::dial::credentials::Again;
 use crate::dial::sessions::Known;
 use crate::dial::tcp::Role;
 use crate::dial::{Dialer, tls};
-use crate::http::{TunnelRequest, request};
+use crate::http::{Field, TunnelRequest, request};
 use crate::wire::{BoxWire, Deadline, Sparing};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -20,6 +20,8 @@ pub struct Way<'a> {
     pub deadline: Deadline,
     pub setup: Setup,
     pub peer: Option<SocketAddr>,
+    /// For every hop's request.
+    pub fields: Vec<Field>,
 }
 
 /// A connection to a hop that has not been asked for anything yet.
@@ -305,7 +307,7 @@ impl Way<'_> {
             method,
             authorization: None,
             for_proxy: !carrier.is_post(),
-            fields: hop.fields.clone(),
+            fields: [hop.fields.as_slice(), &self.fields].concat(),
         }
     }
 

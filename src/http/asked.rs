@@ -23,6 +23,15 @@ pub enum Method {
     },
 }
 
+impl Method {
+    pub fn name(self) -> &'static str {
+        match self {
+            Method::Connect => "CONNECT",
+            Method::Post { .. } => "POST",
+        }
+    }
+}
+
 /// How HTTP/1.1 shows where a request's content ends (RFC 9112 §6.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {

@@ -7,8 +7,8 @@ use std::fmt;
 /// Why octets are not a message head.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HeadError {
-    /// Longer than [`HEAD_BYTES`] octets.
-    TooLong,
+    /// Longer than so many octets.
+    TooLong(usize),
     /// More than [`HEAD_LINES`] lines.
     TooManyLines,
     /// The first octets cannot begin an HTTP/1.x message.
@@ -22,7 +22,7 @@ pub enum HeadError {
 impl fmt::Display for HeadError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            HeadError::TooLong => write!(f, "the message head is longer than {HEAD_BYTES} bytes"),
+            HeadError::TooLong(most) => write!(f, "the message head is longer than {most} bytes"),
             HeadError::TooManyLines => {
                 write!(f, "the message head has more than {HEAD_LINES} lines")
             }
@@ -47,6 +47,7 @@ pub enum Role {
 #[derive(Debug)]
 pub struct HeadBuffer {
     role: Role,
+    longest: usize,
     bytes: Vec<u8>,
     /// Where the first line without an end yet begins.
     line_start: usize,
@@ -63,6 +64,7 @@ impl HeadBuffer {
     pub fn new(role: Role) -> Self {
         HeadBuffer {
             role,
+            longest: HEAD_BYTES,
             bytes: Vec::new(),
             line_start: 0,
             searched: 0,
@@ -70,6 +72,11 @@ impl HeadBuffer {
             skipped: 0,
             end: None,
         }
+    }
+
+    /// Another limit than [`HEAD_BYTES`] octets.
+    pub fn longest(self, longest: usize) -> Self {
+        HeadBuffer { longest, ..self }
     }
 
     /// Takes `data`; true once the head is complete. What follows the head is kept.
@@ -117,8 +124,8 @@ impl HeadBuffer {
         }
         self.check_beginning()?;
         let length = self.end.unwrap_or(self.bytes.len());
-        if length > HEAD_BYTES {
-            return Err(HeadError::TooLong);
+        if length > self.longest {
+            return Err(HeadError::TooLong(self.longest));
         }
         Ok(self.end.is_some())
     }
@@ -426,7 +433,7 @@ mod tests {
             result = buffer.push(&[b'x'; 100]);
             sent += 100;
         }
-        assert_eq!(result, Err(HeadError::TooLong));
+        assert_eq!(result, Err(HeadError::TooLong(HEAD_BYTES)));
         assert!(sent < HEAD_BYTES + 200);
 
         let mut buffer = HeadBuffer::new(Role::Client);

@@ -11,6 +11,7 @@ pub mod proxy_status;
 pub mod refusal;
 pub mod request;
 pub mod status;
+pub mod via;
 
 pub use asked::Asked;
 pub use field::{Field, Fields};

@@ -19,9 +19,36 @@ pub enum ProxyError {
     HttpRequestDenied,
     ProxyInternalError,
     ProxyConfigurationError,
+    ProxyLoopDetected,
+    TlsProtocolError,
+    TlsCertificateError,
 }
 
 impl ProxyError {
+    pub const ALL: [ProxyError; 16] = [
+        ProxyError::DnsTimeout,
+        ProxyError::DnsError,
+        ProxyError::DestinationUnavailable,
+        ProxyError::DestinationIpProhibited,
+        ProxyError::DestinationIpUnroutable,
+        ProxyError::ConnectionRefused,
+        ProxyError::ConnectionTerminated,
+        ProxyError::ConnectionTimeout,
+        ProxyError::ConnectionLimitReached,
+        ProxyError::HttpRequestError,
+        ProxyError::HttpRequestDenied,
+        ProxyError::ProxyInternalError,
+        ProxyError::ProxyConfigurationError,
+        ProxyError::ProxyLoopDetected,
+        ProxyError::TlsProtocolError,
+        ProxyError::TlsCertificateError,
+    ];
+
+    /// The type of a token that another proxy sent.
+    pub fn from_token(token: &str) -> Option<ProxyError> {
+        ProxyError::ALL.into_iter().find(|e| e.token() == token)
+    }
+
     /// The token on the wire.
     pub fn token(self) -> &'static str {
         match self {
@@ -38,6 +65,9 @@ impl ProxyError {
             ProxyError::HttpRequestDenied => "http_request_denied",
             ProxyError::ProxyInternalError => "proxy_internal_error",
             ProxyError::ProxyConfigurationError => "proxy_configuration_error",
+            ProxyError::ProxyLoopDetected => "proxy_loop_detected",
+            ProxyError::TlsProtocolError => "tls_protocol_error",
+            ProxyError::TlsCertificateError => "tls_certificate_error",
         }
     }
 
@@ -51,7 +81,10 @@ impl ProxyError {
             ProxyError::DnsError
             | ProxyError::DestinationIpUnroutable
             | ProxyError::ConnectionRefused
-            | ProxyError::ConnectionTerminated => 502,
+            | ProxyError::ConnectionTerminated
+            | ProxyError::ProxyLoopDetected
+            | ProxyError::TlsProtocolError
+            | ProxyError::TlsCertificateError => 502,
             ProxyError::DestinationUnavailable | ProxyError::ConnectionLimitReached => 503,
             ProxyError::DnsTimeout | ProxyError::ConnectionTimeout => 504,
         }

@@ -86,7 +86,7 @@ impl BenchPlan {
                 .then_some(Target::Builtin(Builtin::Bench))
         });
         let far = far(args, target.as_ref())?;
-        let inside = matches!(target, Some(Target::Builtin(_)));
+        let inside = matches!(target, Some(Target::Builtin(_) | Target::Exec(_)));
         if inside && proxy.is_none() && !compared.iter().any(|c| c.route().is_some()) {
             return Err(Error::usage(format!(
                 "{asked} is a target inside a proxy: give -x, or HOST:PORT"
@@ -190,7 +190,12 @@ fn far(args: &Bench, target: Option<&Target>) -> Result<Far> {
         }
         Some(Target::Tcp { port: 7, .. }) if said.is_none() => Some(Far::Echo),
         Some(Target::Tcp { port: 9, .. }) if said.is_none() => Some(Far::Discard),
-        Some(Target::Tcp { .. } | Target::Unix(_)) => None,
+        Some(Target::Builtin(Builtin::Http)) => {
+            return Err(Error::usage(
+                "http: answers requests; echo: and bench: can be measured",
+            ));
+        }
+        Some(Target::Tcp { .. } | Target::Unix(_) | Target::Exec(_)) => None,
     };
     match (known, said) {
         (Some(known), Some(said)) if known != said => {
@@ -283,7 +288,7 @@ fn compared(args: &Bench, environment: &Environment, target: &Target) -> Result<
         let (name, place) = named(text);
         let target =
             Target::parse(place).map_err(|why| Error::usage(format!("--endpoint: {why}")))?;
-        if matches!(target, Target::Builtin(_)) {
+        if matches!(target, Target::Builtin(_) | Target::Exec(_)) {
             return Err(Error::usage("--endpoint: write HOST:PORT"));
         }
         all.push(Compared {

@@ -6,8 +6,10 @@ pub mod env;
 pub mod forward;
 mod no_proxy;
 pub mod route;
+mod rules;
 pub mod tls;
 
 pub use env::{Environment, Given};
 pub use forward::Forward;
 pub use route::{Password, Route, RoutePlan};
+pub use rules::RulesFile;

@@ -230,7 +230,7 @@ fn route(
     let inside = Host::Name("tuncat.invalid".into());
     let host = match target {
         Target::Tcp { host, .. } => host,
-        Target::Builtin(_) => &inside,
+        Target::Builtin(_) | Target::Exec(_) => &inside,
         Target::Unix(_) => return Ok((Route::Direct, "a unix socket".into())),
     };
     match environment.proxy_for(host).map_err(Error::usage)? {

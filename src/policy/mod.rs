@@ -2,14 +2,41 @@
 //! never on names alone.
 
 pub mod clients;
+pub mod inner;
 pub mod rule;
 pub mod special;
 
 pub use clients::Clients;
+pub use inner::{InnerRule, InnerRules};
 pub use rule::Rule;
 
 use crate::base::{Host, Target};
+use std::collections::HashMap;
 use std::net::SocketAddr;
+
+/// What each user may reach.
+#[derive(Clone, Debug)]
+pub struct Policies {
+    /// For whom there is no other.
+    pub general: Policy,
+    pub users: HashMap<String, Policy>,
+}
+
+impl From<Policy> for Policies {
+    fn from(general: Policy) -> Self {
+        Policies {
+            general,
+            users: HashMap::new(),
+        }
+    }
+}
+
+impl Policies {
+    pub fn of(&self, user: Option<&str>) -> &Policy {
+        let own = user.and_then(|user| self.users.get(user));
+        own.unwrap_or(&self.general)
+    }
+}
 
 /// What may be reached. Deny rules win; allow rules, where there are any, replace the default.
 #[derive(Clone, Debug)]
@@ -19,6 +46,8 @@ pub struct Policy {
     pub baseline: Baseline,
     /// Built-in targets are there.
     pub builtin: bool,
+    /// Commands are run.
+    pub exec: bool,
 }
 
 /// What is allowed where no allow rule is given.
@@ -36,6 +65,8 @@ impl Policy {
         match target {
             Target::Builtin(_) if self.builtin => Ok(()),
             Target::Builtin(_) => Err(denied("built-in targets are not allowed here")),
+            Target::Exec(_) if self.exec => Ok(()),
+            Target::Exec(_) => Err(denied("commands are not run here")),
             Target::Unix(path) => {
                 let named = |rules: &[Rule]| rules.iter().any(|r| r.covers_unix(path));
                 if named(&self.deny) || !named(&self.allow) {

@@ -7,6 +7,7 @@ fn policy(allow: &[&str], deny: &[&str], baseline: Baseline) -> Policy {
         allow: rules(allow),
         deny: rules(deny),
         baseline,
+        exec: false,
         builtin: false,
     }
 }

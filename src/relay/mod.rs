@@ -63,6 +63,23 @@ pub struct Outcome {
     pub end: End,
 }
 
+impl Outcome {
+    /// Of something that broke before a relay could begin.
+    pub fn not_begun(why: String) -> Self {
+        Outcome {
+            to_far: 0,
+            to_near: 0,
+            first_end: None,
+            told_first: false,
+            end: End::Broken {
+                side: Side::Far,
+                access: Access::Read,
+                error: io::Error::other(why),
+            },
+        }
+    }
+}
+
 #[derive(Debug)]
 pub enum End {
     /// Both directions ended cleanly, or there was no more to send to a far side that had ended.
@@ -122,7 +139,18 @@ pub fn relay_until<N: Wire, F: Wire>(
     options: Options,
     stop: impl Future<Output = ()> + Send,
 ) -> impl Future<Output = Outcome> + Send {
-    let mut relay = Relay::new(near, far, options);
+    relay_watched(near, far, options, stop, ())
+}
+
+/// The same, and somebody is told of the counts as they grow.
+pub fn relay_watched<N: Wire, F: Wire>(
+    near: N,
+    far: F,
+    options: Options,
+    stop: impl Future<Output = ()> + Send,
+    watch: impl Watch,
+) -> impl Future<Output = Outcome> + Send {
+    let mut relay = Relay::new(near, far, options, watch);
     async move {
         let mut stop = std::pin::pin!(stop);
         let end = poll_fn(|cx| match stop.as_mut().poll(cx) {
@@ -134,9 +162,21 @@ pub fn relay_until<N: Wire, F: Wire>(
     }
 }
 
-struct Relay<N, F> {
+/// Somebody who wants to know how far a tunnel is while it lives.
+pub trait Watch: Send + Sync + Unpin {
+    /// So many octets in all were taken by either side.
+    fn moved(&self, to_far: u64, to_near: u64);
+}
+
+/// Nobody.
+impl Watch for () {
+    fn moved(&self, _to_far: u64, _to_near: u64) {}
+}
+
+struct Relay<N, F, W> {
     near: N,
     far: F,
+    watch: W,
     options: Options,
     to_far: Half,
     to_near: Half,
@@ -147,8 +187,8 @@ struct Relay<N, F> {
     timer: Timer,
 }
 
-impl<N: Wire, F: Wire> Relay<N, F> {
-    fn new(near: N, far: F, options: Options) -> Self {
+impl<N: Wire, F: Wire, W: Watch> Relay<N, F, W> {
+    fn new(near: N, far: F, options: Options, watch: W) -> Self {
         let mut to_far = Half::default();
         to_far.hold_end = options.fin_delay.is_some();
         to_far.small = options.near == Near::Stdio;
@@ -157,6 +197,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
         Relay {
             near,
             far,
+            watch,
             options,
             to_far,
             to_near,
@@ -168,6 +209,7 @@ impl<N: Wire, F: Wire> Relay<N, F> {
     }
 
     async fn finish(&mut self, end: End) -> Outcome {
+        self.watch.moved(self.to_far.count, self.to_near.count);
         match &end {
             End::Clean => {}
             End::Idle | End::Stopped => {
@@ -220,6 +262,9 @@ impl<N: Wire, F: Wire> Relay<N, F> {
                 });
             }
             let moved = before != self.position();
+            if moved {
+                self.watch.moved(self.to_far.count, self.to_near.count);
+            }
             match self.poll_timer(cx, moved) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Due::Fin) => self.to_far.hold_end = false,

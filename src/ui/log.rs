@@ -1,6 +1,8 @@
 //! The log on stderr: off unless asked for.
 
+use crate::ui::screen;
 use std::fmt;
+use std::io;
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
@@ -31,6 +33,20 @@ where
     }
 }
 
+/// Lines go where those of a live table leave room.
+struct Screen;
+
+impl io::Write for Screen {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        screen::print(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 /// What is told without `-v`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Quiet {
@@ -50,7 +66,7 @@ pub fn init(quiet: Quiet, verbose: u8) {
         _ => LevelFilter::TRACE,
     };
     let subscriber = tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
+        .with_writer(|| Screen)
         .with_max_level(level)
         .event_format(Line)
         .finish();

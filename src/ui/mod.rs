@@ -5,3 +5,5 @@ pub mod doctor;
 pub mod log;
 pub mod prompt;
 pub mod report;
+pub mod screen;
+pub mod serve;

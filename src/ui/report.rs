@@ -3,8 +3,8 @@
 use crate::base::{Error, Setup, Target};
 use crate::carrier::Carrier;
 use crate::relay::{Outcome, Side};
+use crate::ui::screen;
 use serde_json::{Value, json};
-use std::io::Write;
 use std::time::Duration;
 
 /// What is known at the end of a tunnel. Parts that were not reached are missing.
@@ -102,5 +102,5 @@ pub fn json(summary: &Summary, error: Option<&Error>) {
 
 /// One line to stderr in one write. Nobody can be told when stderr itself fails.
 pub fn line(text: &str) {
-    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+    screen::print(format!("{text}\n").as_bytes());
 }

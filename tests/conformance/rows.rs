@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
-use tuncat::accept::{Address, Listener, Server, Terminator};
+use tuncat::accept::{Address, Listener, Rules, Server, Terminator};
 use tuncat::auth::Login;
 use tuncat::base::{Host, Proxy, Scheme, Target};
 use tuncat::carrier::{self, Carrier};
@@ -16,7 +16,7 @@ use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
 use tuncat::http::TunnelRequest;
 use tuncat::http::post::Template;
 use tuncat::http::request::Method;
-use tuncat::policy::{Baseline, Clients, Policy};
+use tuncat::policy::{Baseline, Policy};
 use tuncat::tls::{ClientTls, Identity};
 use tuncat::wire::{BoxWire, Deadline, Prefixed, Socket};
 
@@ -166,23 +166,17 @@ pub async fn terminator(tls: Option<TlsAcceptor>) -> u16 {
     let Address::Tcp(address) = *listener.address() else {
         panic!("a TCP listener");
     };
-    let terminator = Terminator {
-        forward: None,
-        tls,
-        users: None,
-        clients: Clients::default(),
-        connector: Arc::new(TargetDialer {
-            policy: Policy {
-                allow: Vec::new(),
-                deny: Vec::new(),
-                baseline: Baseline::Loopback,
-                builtin: true,
-            },
-            network: Network::default(),
-            timeout: Duration::from_secs(20),
-        }),
+    let policy = Policy {
+        allow: Vec::new(),
+        deny: Vec::new(),
+        baseline: Baseline::Loopback,
+        builtin: true,
+        exec: false,
     };
-    Server::start(vec![(listener, Arc::new(terminator))], Terminator::handle);
+    let mut rules = Rules::new(Arc::new(TargetDialer::new(policy)));
+    rules.tls = tls;
+    let terminator = Terminator::of(rules);
+    Server::start(vec![(listener, terminator)], Terminator::handle);
     address.port()
 }
 

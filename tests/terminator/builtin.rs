@@ -118,7 +118,8 @@ fn names_that_are_almost_right() {
         "source.tuncat.invalid:19",
         "source-.tuncat.invalid:19",
         "source--1.tuncat.invalid:19",
-        "http.tuncat.invalid:80",
+        "http.tuncat.invalid:443",
+        "web.tuncat.invalid:80",
         "a.echo.tuncat.invalid:7",
     ] {
         let answer = ask_for(serve.port, authority);

@@ -294,7 +294,7 @@ fn closed(error: io::Error) -> Error {
 
 fn unreadable(error: HeadError, bytes: &[u8]) -> Error {
     match error {
-        HeadError::TooLong | HeadError::TooManyLines => {
+        HeadError::TooLong(_) | HeadError::TooManyLines => {
             proxy_error(Kind::Refused, format!("in the answer {error}"))
         }
         _ => {

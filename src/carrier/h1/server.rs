@@ -23,7 +23,7 @@ pub enum NoRequest {
     Refuse(Refusal),
 }
 
-/// Reads one request, of which `early` was read already. The wire that is returned begins with what came
+/// Reads one request, of which `early` was read already and whose head has `longest` octets at most. The wire that is returned begins with what came
 /// after the head.
 ///
 /// Once `not_wanted` is done, a client that has not begun its request is let go, and one that has is
@@ -31,10 +31,11 @@ pub enum NoRequest {
 pub async fn read_request(
     mut wire: BoxWire,
     early: Vec<u8>,
+    longest: usize,
     mut deadline: Deadline,
     not_wanted: impl Future<Output = ()>,
 ) -> Result<(RequestHead, BoxWire), (NoRequest, BoxWire)> {
-    let mut head = HeadBuffer::new(Role::Server);
+    let mut head = HeadBuffer::new(Role::Server).longest(longest);
     let mut buffer = early;
     buffer.reserve(READ);
     let mut not_wanted = std::pin::pin!(not_wanted);
@@ -146,7 +147,7 @@ pub async fn close_in_stages(
 fn refusal_of(error: HeadError) -> Refusal {
     let refusal = Refusal::new(ProxyError::HttpRequestError, error.to_string());
     match error {
-        HeadError::TooLong | HeadError::TooManyLines => refusal.status(431),
+        HeadError::TooLong(_) | HeadError::TooManyLines => refusal.status(431),
         HeadError::Version => refusal.status(505),
         _ => refusal,
     }

@@ -14,6 +14,7 @@ mod stream;
 mod tap;
 mod window;
 
+use crate::base::defaults::STREAMS;
 use crate::http::{Field, Fields};
 use http::HeaderMap;
 use std::io;
@@ -28,9 +29,6 @@ const SESSION_WINDOW: u32 = 4 * 1024 * 1024;
 const FRAME: u32 = 64 * 1024;
 /// Octets of one tunnel that wait to be sent, at most.
 const SEND_BUFFER: usize = 256 * 1024;
-/// Tunnels that a client may have open in one session. What a client can make a session cost grows with
-/// them (each change of the initial window visits all streams); whoever needs more opens another session.
-const STREAMS: u32 = 1000;
 /// What h2 charges for DATA frames that are not taken yet: the octets that each lacks to 256. Enough for
 /// four small ones in each tunnel of a session, also of a server that takes ten times as many as ours.
 const SMALL_FRAMES: usize = 4 * 256 * 10 * STREAMS as usize;

@@ -7,7 +7,7 @@ use crate::carrier::h2::load::{Load, Slot};
 use crate::carrier::h2::stream::{Kind, Stream};
 use crate::carrier::h2::tap::{Heard, Tap};
 use crate::carrier::h2::window::Window;
-use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW, STREAMS};
+use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW};
 use crate::carrier::h2::{IDLE_SESSION, SMALL_FRAMES, STALLED_AT_SERVER, WITHDRAWN};
 use crate::http::asked::{self, Method};
 use crate::http::post::{GREETING, answer_fields};
@@ -45,6 +45,8 @@ pub enum Ending {
     Idle,
     /// Its client withdraws most of what it asks for.
     Withdrawals,
+    /// Its client has not proven in time who it is.
+    Unknown,
 }
 
 /// A request that waits for its answer.
@@ -56,14 +58,15 @@ pub struct Asking {
 }
 
 impl Session {
-    pub async fn begin(wire: BoxWire) -> Result<Session, h2::Error> {
+    /// `streams` is how many tunnels there may be at a time, `head` the octets of a request's fields.
+    pub async fn begin(wire: BoxWire, streams: u32, head: u32) -> Result<Session, h2::Error> {
         let mut builder = h2::server::Builder::new();
         builder
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(SESSION_WINDOW)
             .max_frame_size(FRAME)
-            .max_header_list_size(16 * 1024)
-            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(head)
+            .max_concurrent_streams(streams)
             .max_send_buffer_size(SEND_BUFFER)
             .data_frame_budget(SMALL_FRAMES);
         let heard = Arc::new(Heard::default());
@@ -129,7 +132,7 @@ impl Session {
     pub async fn end(mut self, ending: Ending) {
         self.connection.abrupt_shutdown(match ending {
             Ending::Idle => Reason::NO_ERROR,
-            Ending::Withdrawals => Reason::ENHANCE_YOUR_CALM,
+            Ending::Withdrawals | Ending::Unknown => Reason::ENHANCE_YOUR_CALM,
         });
         let farewell = Deadline::after(FAREWELL);
         let _ = farewell
@@ -159,6 +162,11 @@ impl Asking {
     /// The target as it was asked for, for the log.
     pub fn shown(&self) -> String {
         self.request.uri().to_string()
+    }
+
+    /// As it was sent.
+    pub fn method(&self) -> &str {
+        self.request.method().as_str()
     }
 
     pub fn fields(&self) -> Fields {
