@@ -8,6 +8,7 @@ mod docs;
 mod doctor;
 mod layers;
 mod real;
+mod serve;
 mod sessions;
 mod support;
 mod terminator;

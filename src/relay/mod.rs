@@ -1,7 +1,7 @@
 //! Two-way copy between wires: counts, half-close, and what came of it, also when it failed.
 
 mod buffers;
-mod drain;
+pub mod drain;
 mod half;
 mod timer;
 

@@ -14,7 +14,7 @@ mod kernel;
 pub mod peer;
 mod post;
 mod profile;
-mod pty;
+pub mod pty;
 mod secrets;
 mod socks;
 mod streams;

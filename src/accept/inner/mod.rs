@@ -23,6 +23,7 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
+use watched::Near;
 
 /// Octets of a request's head inside a tunnel.
 const HEAD: usize = 64 * 1024;
@@ -79,8 +80,20 @@ impl Task {
         listed: Listed,
         terminator: Arc<Terminator>,
     ) {
-        let first = first::look(&mut near, &mut far).await;
         let limits = *terminator.shares.limits();
+        let looked = tokio::select! {
+            first = first::look(&mut near, &mut far) => Ok(first),
+            () = silent(&listed.0, limits.idle) => Err("idle"),
+            () = Lifetime::new(limits.lifetime) => Err("lifetime"),
+        };
+        let first = match looked {
+            Ok(first) => first,
+            Err(end) => {
+                near.abort(Abort::Cancel);
+                far.abort(Abort::Cancel);
+                return listed.close_as(None, end, None);
+            }
+        };
         let (early, late) = match first {
             First::Http { early, version } => {
                 let near: BoxWire = Box::new(Prefixed::new(early, near));
@@ -131,7 +144,7 @@ impl Task {
             let exchange = of_service.clone();
             async move { Ok::<_, Infallible>(exchange.answer(request).await) }
         });
-        let near = TokioIo::new(near);
+        let near = TokioIo::new(Near::new(near));
         let serving = async {
             match version {
                 http::Version::HTTP_2 => {

@@ -1,26 +1,27 @@
 //! One request inside a tunnel: judged, changed, passed on, and told of in the log.
 
 use crate::accept::inner::far::Far;
-use crate::accept::inner::watched::{Beyond, Watched};
+use crate::accept::inner::watched::{Beyond, Near, Watched};
 use crate::accept::inner::{Inner, Other};
 use crate::accept::ledger::{Ledger, Tunnel};
 use crate::accept::record::Record;
 use crate::accept::terminator::Lifetime;
 use crate::http::{ProxyError, Refusal, via};
 use crate::relay::{Options, Outcome, relay_watched};
-use crate::wire::{BoxWire, Prefixed};
+use crate::wire::Prefixed;
 use http::header::{CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, TE, UPGRADE};
 use http::{Method, Request, Response, StatusCode, Uri};
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full};
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
-use hyper::upgrade::Upgraded;
+use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use std::error::Error;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::{Instant, SystemTime};
+use tokio::io::AsyncWriteExt;
 use tokio::task::JoinHandle;
 
 /// Fields that are for one connection only (RFC 9110 §7.6.1).
@@ -56,7 +57,7 @@ impl Exchange {
         upgraded.take()
     }
 
-    pub async fn answer(&self, request: Request<Incoming>) -> Response<Content> {
+    pub async fn answer(&self, mut request: Request<Incoming>) -> Response<Content> {
         let mut line = Line {
             method: request.method().to_string(),
             host: host_of(&request).unwrap_or_default(),
@@ -69,11 +70,28 @@ impl Exchange {
             error: None,
             told: false,
         };
-        match self.pass_on(request).await {
+        // There for every request that wants one, and for CONNECT.
+        let mut upgrade = request
+            .extensions()
+            .get::<OnUpgrade>()
+            .is_some()
+            .then(|| hyper::upgrade::on(&mut request));
+        let passed = self.pass_on(request, &mut upgrade).await;
+        if let Some(unused) = upgrade {
+            end_in_peace(unused);
+        }
+        match passed {
             Ok(response) => {
                 line.ledger.metrics.inner("allowed");
                 line.status = response.status().as_u16();
-                response.map(|content| Told { content, line }.boxed_unsync())
+                response.map(|content| {
+                    Told {
+                        content,
+                        broken: None,
+                        line,
+                    }
+                    .boxed_unsync()
+                })
             }
             Err(refusal) => {
                 let denied = refusal.error == ProxyError::HttpRequestDenied;
@@ -87,7 +105,12 @@ impl Exchange {
         }
     }
 
-    async fn pass_on(&self, mut request: Request<Incoming>) -> Result<Response<Content>, Refusal> {
+    /// Takes `near` where the protocol is changed.
+    async fn pass_on(
+        &self,
+        mut request: Request<Incoming>,
+        near: &mut Option<OnUpgrade>,
+    ) -> Result<Response<Content>, Refusal> {
         let inner = self.far.task.inner.clone();
         let host = host_of(&request)?;
         if request.method() == Method::CONNECT {
@@ -104,11 +127,10 @@ impl Exchange {
             let details = "upgrades are not allowed";
             return Err(Refusal::new(ProxyError::HttpRequestDenied, details));
         }
-        let near_upgrade = upgrade.is_some().then(|| hyper::upgrade::on(&mut request));
         self.prepare(&mut request, upgrade.as_ref())?;
         let mut response = self.far.send(request).await?;
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-            let Some(near) = near_upgrade else {
+            let Some(near) = upgrade.and_then(|_| near.take()) else {
                 let details = "the target changed the protocol, which nobody wanted";
                 return Err(Refusal::new(ProxyError::HttpRequestError, details).status(502));
             };
@@ -189,14 +211,14 @@ impl Exchange {
     }
 
     /// Carries what follows a change of protocol.
-    fn relay(&self, near: hyper::upgrade::OnUpgrade, far: hyper::upgrade::OnUpgrade) {
+    fn relay(&self, near: OnUpgrade, far: OnUpgrade) {
         let tunnel = self.tunnel.clone();
         let limits = *self.far.terminator.shares.limits();
         let relaying = tokio::spawn(async move {
             let (near, far) = tokio::join!(near, far);
             let lost = |error: &dyn Error| Outcome::not_begun(causes(error));
             let near = match near {
-                Ok(near) => taken::<BoxWire>(near),
+                Ok(near) => taken::<Near>(near),
                 Err(error) => return lost(&error),
             };
             let far = match far {
@@ -204,6 +226,9 @@ impl Exchange {
                 Err(error) => return lost(&error),
             };
             let (Some((near, early)), Some((far, late))) = (near, far) else {
+                return Outcome::not_begun("the connection is not as it was".into());
+            };
+            let Some(near) = near.take() else {
                 return Outcome::not_begun("the connection is not as it was".into());
             };
             let options = Options {
@@ -224,6 +249,17 @@ impl Exchange {
         let mut upgraded = self.upgraded.lock().unwrap_or_else(PoisonError::into_inner);
         *upgraded = Some(relaying);
     }
+}
+
+/// After a change of protocol that did not happen hyper gives the connection away at its end, which is to be a clean one.
+fn end_in_peace(connection: OnUpgrade) {
+    tokio::spawn(async move {
+        if let Ok(connection) = connection.await
+            && let Some((mut near, _)) = taken::<Near>(connection)
+        {
+            let _ = near.shutdown().await;
+        }
+    });
 }
 
 /// The connection below, with what was read of it.
@@ -354,6 +390,8 @@ impl Line {
 /// The content of an answer; its end, or its being given up, is told.
 struct Told {
     content: Content,
+    /// An error that is told when what came before it has been written.
+    broken: Option<hyper::Error>,
     line: Line,
 }
 
@@ -365,21 +403,33 @@ impl Body for Told {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        if let Some(error) = self.broken.take() {
+            return Poll::Ready(Some(Err(error)));
+        }
         let frame = ready!(Pin::new(&mut self.content).poll_frame(cx));
-        match &frame {
+        match frame {
             Some(Ok(frame)) => {
                 if let Some(data) = frame.data_ref() {
                     self.line.bytes += data.len() as u64;
                 }
+                Poll::Ready(Some(Ok(frame)))
             }
-            Some(Err(error)) => self.line.error = Some(causes(error)),
-            None => self.line.tell(),
+            Some(Err(error)) => {
+                self.line.error = Some(causes(&error));
+                // hyper throws away what it has not written yet when it hears of an error; so it does not just now.
+                self.broken = Some(error);
+                cx.waker().wake_by_ref();
+                Poll::Pending
+            }
+            None => {
+                self.line.tell();
+                Poll::Ready(None)
+            }
         }
-        Poll::Ready(frame)
     }
 
     fn is_end_stream(&self) -> bool {
-        self.content.is_end_stream()
+        self.broken.is_none() && self.content.is_end_stream()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -81,7 +81,8 @@ impl Authority {
 
     /// A certificate for a name or an address, without the authority's own.
     pub fn issue(&self, name: &str) -> Certificate {
-        let params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        let mut params = CertificateParams::new(vec![name.to_owned()]).expect("parameters");
+        params.distinguished_name.push(DnType::CommonName, name);
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.issuer);
         Certificate::of(&certificate.expect("a certificate"), &key)
