@@ -2,7 +2,9 @@
 
 mod access_log;
 mod admin;
+mod deploy;
 mod descriptors;
+mod drain;
 mod exec;
 mod inner;
 mod limits;
