@@ -53,8 +53,11 @@ pub struct Tunnel {
     _share: Share,
 }
 
-/// A tunnel that is in the list for as long as this is held.
-pub struct Listed(pub Arc<Tunnel>);
+/// A tunnel that is in the list for as long as this is held. One that is dropped was cut off: the process ends.
+pub struct Listed {
+    pub tunnel: Arc<Tunnel>,
+    closed: bool,
+}
 
 impl Ledger {
     pub fn new(log: Option<AccessLog>) -> Arc<Ledger> {
@@ -89,7 +92,10 @@ impl Ledger {
         });
         self.metrics.opened(tunnel.who.carrier, tunnel.setup());
         self.shard(tunnel.id).insert(tunnel.id, tunnel.clone());
-        Listed(tunnel)
+        Listed {
+            tunnel,
+            closed: false,
+        }
     }
 
     /// A request was refused. `target` is what it asked for, as far as it said.
@@ -141,13 +147,6 @@ impl Ledger {
             let (more_to, more_from) = tunnel.bytes();
             (to + more_to, from + more_from)
         })
-    }
-
-    /// The process ends, and those that live end with it.
-    pub fn cut_off(&self) {
-        for tunnel in self.tunnels() {
-            tunnel.ended(None, "cut_off", None);
-        }
     }
 
     fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Arc<Tunnel>>> {
@@ -243,16 +242,23 @@ impl Listed {
         self.close_as(outcome.first_end, end, error);
     }
 
-    pub fn close_as(self, first_end: Option<Side>, end: &'static str, error: Option<String>) {
-        // Off the list first: its octets must not count twice.
-        drop(self.0.ledger.shard(self.0.id).remove(&self.0.id));
-        self.0.ended(first_end, end, error);
+    pub fn close_as(mut self, first_end: Option<Side>, end: &'static str, error: Option<String>) {
+        self.end(first_end, end, error);
+    }
+
+    fn end(&mut self, first_end: Option<Side>, end: &'static str, error: Option<String>) {
+        if !std::mem::replace(&mut self.closed, true) {
+            // Off the list first: its octets must not count twice.
+            let Tunnel { ledger, id, .. } = &*self.tunnel;
+            drop(ledger.shard(*id).remove(id));
+            self.tunnel.ended(first_end, end, error);
+        }
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.0.ledger.shard(self.0.id).remove(&self.0.id);
+        self.end(None, "cut_off", None);
     }
 }
 

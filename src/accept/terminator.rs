@@ -58,7 +58,8 @@ impl Terminator {
             rules,
             shares,
             ledger,
-            verifying: Arc::new(Semaphore::new(threads)),
+            // Whoever guesses passwords is not to take all of the machine.
+            verifying: Arc::new(Semaphore::new(threads.div_ceil(2))),
         })
     }
 
@@ -90,7 +91,13 @@ impl Terminator {
             known: Arc::default(),
         };
         if rules.senders.include(peer) {
-            match deadline.run(proxy_protocol::read(&mut socket)).await {
+            let header = async {
+                tokio::select! {
+                    header = proxy_protocol::read(&mut socket) => header,
+                    () = draining.begun() => Err(std::io::ErrorKind::Interrupted.into()),
+                }
+            };
+            match deadline.run(header).await {
                 Ok(Ok(Some((source, destination)))) => {
                     client.name = source.to_string().into();
                     client.address = Some(source);
@@ -290,14 +297,14 @@ impl Terminator {
             ..Options::default()
         };
         let lifetime = Lifetime::new(limits.lifetime);
-        let relay = relay_watched(near, far, options, lifetime, listed.0.clone());
+        let relay = relay_watched(near, far, options, lifetime, listed.tunnel.clone());
         tokio::spawn(async move {
             let outcome = relay.await;
             tracing::info!(
                 "{} -> {}: closed after {:.3} s, {} bytes to the target, {} bytes from it, {}",
-                listed.0.who.client,
-                listed.0.target,
-                listed.0.age().as_secs_f64(),
+                listed.tunnel.who.client,
+                listed.tunnel.target,
+                listed.tunnel.age().as_secs_f64(),
                 outcome.to_far,
                 outcome.to_near,
                 outcome.end

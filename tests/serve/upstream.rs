@@ -174,3 +174,20 @@ fn options_that_are_wrong() {
         assert!(line.contains(why), "{line}");
     }
 }
+
+/// The sessions with the next proxy end when the last tunnel has, and what was sent has arrived.
+#[test]
+fn it_drains_to_the_end() {
+    let outer = Serve::start();
+    let target = Target::sink();
+    let mut inner = Serve::with(&["--upstream", "-x", &outer.url, "--via", "h2"]);
+    let output = connect(["-x", &inner.url, &target.addr()]).feed(Feed::Pattern(6, 1_000_000));
+    output.run().expect_clean();
+    let live = crate::terminator::request::open(inner.port, &target.addr());
+    inner.process().signal(rustix::process::Signal::TERM);
+    inner.process().wait_line("its drain", |line| {
+        line.contains("waiting for").then_some(())
+    });
+    drop(live);
+    assert_eq!(inner.process().wait_exit().code(), Some(0));
+}

@@ -83,7 +83,7 @@ impl Task {
         let limits = *terminator.shares.limits();
         let looked = tokio::select! {
             first = first::look(&mut near, &mut far) => Ok(first),
-            () = silent(&listed.0, limits.idle) => Err("idle"),
+            () = silent(&listed.tunnel, limits.idle) => Err("idle"),
             () = Lifetime::new(limits.lifetime) => Err("lifetime"),
         };
         let first = match looked {
@@ -121,7 +121,7 @@ impl Task {
             Prefixed::new(late, far),
             options,
             Lifetime::new(limits.lifetime),
-            listed.0.clone(),
+            listed.tunnel.clone(),
         );
         let outcome = outcome.await;
         listed.close(&outcome);
@@ -136,7 +136,7 @@ impl Task {
         terminator: Arc<Terminator>,
     ) {
         let limits = *terminator.shares.limits();
-        let tunnel = listed.0.clone();
+        let tunnel = listed.tunnel.clone();
         let far = Far::new(self, version, terminator, tunnel.clone(), far);
         let exchange = Arc::new(Exchange::new(far, tunnel.clone()));
         let of_service = exchange.clone();

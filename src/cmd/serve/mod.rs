@@ -11,10 +11,10 @@ use crate::accept::{
     Address, Current, Drained, Ledger, Limits, Listener, Server, Shares, Terminator,
 };
 use crate::base::{Blame, Error, Kind, Result, Stage};
+use crate::carrier::h2;
 use crate::cli::Serve;
 use crate::cmd::signals::{Hangups, Signals};
 use crate::cmd::{finish, route, runtime};
-use crate::dial::Dialer;
 use crate::plan::RoutePlan;
 use crate::ui::log::{self, Quiet};
 use crate::ui::{report, serve as ui};
@@ -22,6 +22,7 @@ use rules::Read;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinSet;
 use workers::Workers;
 
 /// For what is left to send when all tunnels have ended.
@@ -53,12 +54,12 @@ pub fn run(args: Serve) -> Result<()> {
     let serving = serve(&args, read, upstream, &ledger, workers.as_ref());
     let result = runtime.block_on(serving);
     ui::end();
-    ledger.cut_off();
+    drop(workers);
+    finish(runtime);
+    // Now that those that were cut off are in it, too.
     if let Some(log) = ledger.log() {
         log.flush();
     }
-    drop(workers);
-    finish(runtime);
     result
 }
 
@@ -81,6 +82,10 @@ async fn serve(
         }),
         None => None,
     };
+    let mut tending = JoinSet::new();
+    if let Some(dialer) = upstream.clone() {
+        tending.spawn(async move { dialer.tend_sessions(0).await });
+    }
     let shares = Shares::new(limits(args));
     let bound = listeners(args, workers).await?;
     // Sockets of the service manager's have shown their addresses only now.
@@ -148,15 +153,14 @@ async fn serve(
             second = signals.next() => return Err(ended_by(second)),
         }
     }
-    drain(server, first, signals, args.drain, sent(upstream)).await
-}
-
-/// What the last tunnels sent may still wait in sessions with the next proxy.
-async fn sent(upstream: Option<Arc<Dialer>>) {
-    if let Some(dialer) = upstream {
-        drop(dialer);
-        crate::carrier::h2::all_ended().await;
-    }
+    // What the last tunnels sent may still wait in sessions with the next proxy, which go when nobody holds them.
+    let sent = async move {
+        if upstream.is_some() {
+            drop((terminators, upstream, tending));
+            h2::all_ended().await;
+        }
+    };
+    drain(server, first, signals, args.drain, sent).await
 }
 
 fn reload_done(ledger: &Ledger, reloaded: &Result<Read>) {

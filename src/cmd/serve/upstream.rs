@@ -46,11 +46,8 @@ pub fn plan(args: &Serve) -> Result<Option<RoutePlan>> {
     }
 }
 
-/// The dialer, which keeps sessions with the next proxy.
+/// The dialer, whose sessions with the next proxy are for the caller to tend.
 pub async fn dialer(plan: &RoutePlan) -> Result<Arc<Dialer>> {
     plan.warnings.iter().for_each(|w| report::warning(w));
-    let dialer = Arc::new(route::dialer(plan).await?.0);
-    let tended = dialer.clone();
-    tokio::spawn(async move { tended.tend_sessions(0).await });
-    Ok(dialer)
+    Ok(Arc::new(route::dialer(plan).await?.0))
 }
