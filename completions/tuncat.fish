@@ -36,8 +36,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
@@ -82,8 +82,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
@@ -171,8 +171,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'P
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F
@@ -223,8 +223,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST tunnels at the (last) proxy' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l proxy-pass-file -d 'File whose first line is the password for the (first) proxy' -r -F

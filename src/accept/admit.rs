@@ -83,7 +83,7 @@ impl Terminator {
         let proxy = fields.get("proxy-authorization");
         let (sent, status, field) = match method {
             Method::Connect => (proxy, 407, "Proxy-Authenticate"),
-            Method::Post { .. } => (
+            Method::Post { .. } | Method::WebSocket { .. } => (
                 fields.get("authorization").or(proxy),
                 401,
                 "WWW-Authenticate",

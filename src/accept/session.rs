@@ -3,8 +3,8 @@
 use crate::accept::client::{Client, Kept};
 use crate::accept::terminator::Pair;
 use crate::accept::{Draining, Terminator};
+use crate::carrier::h2;
 use crate::carrier::h2::server::Ending;
-use crate::carrier::{Carrier, Version, h2};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -72,7 +72,7 @@ impl Terminator {
     async fn open_stream(&self, mut asking: h2::server::Asking, client: &Client) -> Option<Pair> {
         let rules = self.rules.get();
         let fields = asking.fields();
-        let mut who = client.who(Carrier::of(asking.method(), Version::Http2));
+        let mut who = client.who(asking.carrier());
         let asked = asking.asked(&fields, rules.forward.as_ref());
         let admitted = tokio::select! {
             admitted = async { self.admit(&rules, asked?, &fields, client, &mut who).await } => admitted,

@@ -123,6 +123,8 @@ pub enum Stage {
     Request,
     /// The POST request and its answer.
     Post,
+    /// The handshake of a WebSocket.
+    WebSocket,
     /// The SOCKS request and its reply.
     Socks,
     /// The tunnel is open.
@@ -141,6 +143,7 @@ impl Stage {
             Stage::Tls => "TLS handshake",
             Stage::Request => "CONNECT",
             Stage::Post => "POST",
+            Stage::WebSocket => "WebSocket",
             Stage::Socks => "SOCKS",
             Stage::Relay => "tunnel",
             Stage::Stdin => "stdin",
@@ -259,10 +262,10 @@ impl Error {
         Error::new(Kind::Internal, Stage::Arguments, Blame::Tuncat, cause)
     }
 
-    /// The request was a POST.
-    pub fn of_post(mut self) -> Self {
+    /// The request was none for CONNECT.
+    pub fn at(mut self, stage: Stage) -> Self {
         if self.0.stage == Stage::Request {
-            self.0.stage = Stage::Post;
+            self.0.stage = stage;
         }
         self
     }

@@ -7,6 +7,7 @@ pub mod h2;
 pub mod refused;
 mod signature;
 pub mod socks;
+pub mod ws;
 
 use crate::base::{Signature, Target};
 use crate::http::{Field, Refusal};
@@ -29,6 +30,10 @@ pub enum Carrier {
     H1Post,
     /// The same on HTTP/2.
     H2Post,
+    /// WebSocket messages (RFC 6455), after an Upgrade on HTTP/1.1.
+    H1Ws,
+    /// The same in an extended CONNECT on HTTP/2 (RFC 8441).
+    H2Ws,
     /// SOCKS 4 or 5: no HTTP at all. What the proxy's URL says, and never chosen.
     Socks,
 }
@@ -66,13 +71,14 @@ impl Version {
 }
 
 impl Carrier {
-    /// Those of HTTP, among which `--via` chooses.
+    /// Those of HTTP that are there wherever a terminator is: what is measured and looked at unasked.
     pub const ALL: [Carrier; 4] = [Carrier::H1, Carrier::H2, Carrier::H1Post, Carrier::H2Post];
 
     /// That of a request with this method, as far as it is one of ours.
     pub fn of(method: &str, version: Version) -> Carrier {
         match (method, version) {
             ("POST", Version::Http2) => Carrier::H2Post,
+            ("GET", Version::Http1) => Carrier::H1Ws,
             (_, Version::Http2) => Carrier::H2,
             ("POST", _) => Carrier::H1Post,
             _ => Carrier::H1,
@@ -81,8 +87,8 @@ impl Carrier {
 
     pub fn version(self) -> Version {
         match self {
-            Carrier::H1 | Carrier::H1Post => Version::Http1,
-            Carrier::H2 | Carrier::H2Post => Version::Http2,
+            Carrier::H1 | Carrier::H1Post | Carrier::H1Ws => Version::Http1,
+            Carrier::H2 | Carrier::H2Post | Carrier::H2Ws => Version::Http2,
             Carrier::Socks => Version::Socks,
         }
     }
@@ -94,18 +100,31 @@ impl Carrier {
     pub fn is_post(self) -> bool {
         matches!(self, Carrier::H1Post | Carrier::H2Post)
     }
+
+    pub fn is_websocket(self) -> bool {
+        matches!(self, Carrier::H1Ws | Carrier::H2Ws)
+    }
+
+    /// At a path of an origin, as POST and WebSocket are.
+    pub fn is_of_origin(self) -> bool {
+        self.is_post() || self.is_websocket()
+    }
 }
 
 impl FromStr for Carrier {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Carrier, String> {
-        if let Some(known) = Carrier::ALL.into_iter().find(|c| c.to_string() == text) {
+        let all = Carrier::ALL
+            .into_iter()
+            .chain([Carrier::H1Ws, Carrier::H2Ws]);
+        if let Some(known) = all.clone().find(|c| c.to_string() == text) {
             return Ok(known);
         }
-        let names = Carrier::ALL.map(|c| c.to_string()).join(", ");
+        let names: Vec<String> = all.map(|c| c.to_string()).collect();
+        let names = names.join(", ");
         match text {
-            "h3" | "h3-post" | "ws" | "auto" => {
+            "h3" | "h3-post" | "auto" => {
                 Err(format!("{text} is not supported yet; there are {names}"))
             }
             _ => Err(format!("there are {names}")),
@@ -120,6 +139,8 @@ impl fmt::Display for Carrier {
             Carrier::H2 => "h2",
             Carrier::H1Post => "h1-post",
             Carrier::H2Post => "h2-post",
+            Carrier::H1Ws => "h1-ws",
+            Carrier::H2Ws => "h2-ws",
             Carrier::Socks => "socks",
         })
     }

@@ -36,6 +36,23 @@ const BUFFERED: &str = "turn off the buffering of what is on the way (nginx: grp
 const NO_TERMINATOR: &str =
     "check that 'tuncat serve', or Envoy, answers POST there, and see --path";
 
+/// The same for WebSocket.
+const NO_WEBSOCKET: &str = "check that 'tuncat serve' is there, that what is on the way passes WebSocket on, and see --path";
+
+/// An answer to a WebSocket handshake that looks like success and is none.
+pub fn no_websocket(head: &Head, why: &str, body: &[u8]) -> Error {
+    let status = head.status;
+    unsupported(format!("WebSocket was answered with {status}, but {why}"))
+        .answer(head.answer(None, body))
+        .hint(NO_WEBSOCKET)
+}
+
+/// The proxy's settings say that it does not take RFC 8441.
+pub fn no_extended_connect() -> Error {
+    let cause = "the proxy does not take WebSocket over HTTP/2 (RFC 8441)";
+    unsupported(cause.into()).hint("--via h1-ws needs HTTP/1.1")
+}
+
 /// How long an answer has for coming once its request has ended, at most.
 pub const LAST_QUESTION: Duration = Duration::from_secs(1);
 /// How long the greeting may take to follow the answer's head.
@@ -159,7 +176,7 @@ pub fn challenges(status: u16, fields: &Fields) -> Option<Vec<Challenge>> {
 /// The error for such an answer. `body` is the beginning of its content.
 pub fn error(head: &Head, body: &[u8], request: &TunnelRequest) -> Error {
     let token = token(head);
-    let (kind, blame) = status::meaning(head.status, token.as_deref(), request.is_post());
+    let (kind, blame) = status::meaning(head.status, token.as_deref(), request.is_of_origin());
     let reason = match head.reason.is_empty() {
         true => status::reason(head.status).into(),
         false => escape(&head.reason, 60),
@@ -204,6 +221,7 @@ fn hint(kind: Kind, head: &Head, request: &TunnelRequest) -> Option<String> {
             "what is on the way must speak HTTP/1.1 or HTTP/2 (nginx: grpc_pass)".into()
         }
         (Kind::Unsupported, _) if request.is_post() => NO_TERMINATOR.into(),
+        (Kind::Unsupported, _) if request.is_websocket() => NO_WEBSOCKET.into(),
         (Kind::Unsupported, _) => "check that this is a forward proxy that allows CONNECT".into(),
         (Kind::RateLimited, _) => match head.fields.text("retry-after") {
             Some(after) => format!("try again after {}", escape(after.as_bytes(), 40)),

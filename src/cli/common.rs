@@ -43,15 +43,16 @@ pub struct ProxyOptions {
     #[arg(long, hide = true)]
     pub from_profile: Option<String>,
 
-    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post
+    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws
     ///
-    /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer. The next one is tried
+    /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer, h1-ws and
+    /// h2-ws (or ws for both) in WebSocket messages. The next one is tried
     /// where the proxy says that it does not do the one before. Over TLS the proxy chooses the HTTP version. If not given: h2,h1 over
     /// TLS, h1 in the clear.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub via: Vec<Via>,
 
-    /// Path of POST tunnels at the (last) proxy
+    /// Path of POST and WebSocket tunnels at the (last) proxy
     ///
     /// {host} and {port} stand for the target; in a path without them the authority of the request names it, as Envoy does it. If not given:
     /// /.well-known/masque/tcp/{host}/{port}/
@@ -143,6 +144,7 @@ impl FromStr for Via {
     fn from_str(text: &str) -> Result<Via, String> {
         match text {
             "post" => Ok(Via(vec![Carrier::H2Post, Carrier::H1Post])),
+            "ws" => Ok(Via(vec![Carrier::H1Ws, Carrier::H2Ws])),
             _ => Ok(Via(vec![text.parse()?])),
         }
     }

@@ -27,22 +27,26 @@ impl Way<'_> {
     /// Begins with what hop `n` is known to take.
     pub async fn asking(&self, n: usize, carrier: Carrier, target: &Target) -> Result<Asking> {
         let hop = &self.dialer.hops[n];
-        let for_proxy = !carrier.is_post();
+        let for_proxy = !carrier.is_of_origin();
         // What the user typed is sent as it is.
-        if self.request(n, carrier, target).has_own_credentials() {
+        if self.request(n, carrier, target)?.has_own_credentials() {
             return Ok(Asking {
                 conversation: None,
                 authorization: None,
                 for_proxy,
             });
         }
-        let asked = match carrier.is_post() {
+        let asked = match carrier.is_of_origin() {
             false => Asked {
                 method: "CONNECT".into(),
                 uri: target.authority(),
             },
             true => Asked {
-                method: "POST".into(),
+                method: match carrier {
+                    Carrier::H1Ws => "GET".into(),
+                    Carrier::H2Ws => "CONNECT".into(),
+                    _ => "POST".into(),
+                },
                 uri: hop.path.expand(target),
             },
         };

@@ -9,7 +9,7 @@ use crate::dial::credentials::Again;
 use crate::dial::sessions::Known;
 use crate::dial::tcp::Role;
 use crate::dial::{Dialer, tls};
-use crate::http::{Field, TunnelRequest, request};
+use crate::http::{Field, TunnelRequest, request, websocket};
 use crate::wire::{BoxWire, Deadline, Sparing};
 use std::net::SocketAddr;
 use std::time::Instant;
@@ -180,7 +180,7 @@ impl Way<'_> {
         let mut asking = asking.map_err(|e| self.name(n, e))?;
         let (mut at, mut reused) = (at, false);
         loop {
-            let request = self.request(n, carrier, wanted.target);
+            let request = self.request(n, carrier, wanted.target)?;
             let request = asking.sign(request);
             let started = Instant::now();
             let opening = h1::client::open(at.wire, &request, self.last_question(wanted.others));
@@ -233,7 +233,7 @@ impl Way<'_> {
         self.peer = known.peer;
         let mut slot = slot;
         let (error, why) = loop {
-            let request = self.request(n, carrier, wanted.target);
+            let request = self.request(n, carrier, wanted.target)?;
             let request = asking.sign(request);
             let started = Instant::now();
             let opening = (known.session).open(&request, slot, self.last_question(wanted.others));
@@ -286,36 +286,46 @@ impl Way<'_> {
     }
 
     /// Without credentials yet.
-    pub fn request(&self, n: usize, carrier: Carrier, target: &Target) -> TunnelRequest {
+    pub fn request(&self, n: usize, carrier: Carrier, target: &Target) -> Result<TunnelRequest> {
         let hop = &self.dialer.hops[n];
-        let method = match carrier.is_post() {
-            false => request::Method::Connect,
-            true => request::Method::Post {
-                authority: match hop.path.names_the_target() {
-                    true => hop.proxy.authority(),
-                    false => target.authority(),
-                },
-                path: hop.path.expand(target),
-                scheme: match hop.proxy.scheme {
-                    Scheme::Https => "https",
-                    _ => "http",
-                },
-            },
+        let authority = match hop.path.names_the_target() {
+            true => hop.proxy.authority(),
+            false => target.authority(),
         };
-        TunnelRequest {
+        let scheme = match hop.proxy.scheme {
+            Scheme::Https => "https",
+            _ => "http",
+        };
+        let path = || hop.path.expand(target);
+        let method = match carrier {
+            _ if carrier.is_post() => request::Method::Post {
+                authority,
+                path: path(),
+                scheme,
+            },
+            _ if carrier.is_websocket() => request::Method::WebSocket {
+                authority,
+                path: path(),
+                scheme,
+                key: websocket::key().map_err(Error::internal)?,
+            },
+            _ => request::Method::Connect,
+        };
+        Ok(TunnelRequest {
             target: target.authority(),
             method,
             authorization: None,
-            for_proxy: !carrier.is_post(),
+            for_proxy: !carrier.is_of_origin(),
             fields: [hop.fields.as_slice(), &self.fields].concat(),
-        }
+        })
     }
 
     /// What an answer of hop `n` means, and whether another carrier could do better.
     fn not_opened(&self, n: usize, carrier: Carrier, error: Error) -> NotOpened {
-        let error = match carrier.is_post() {
-            true => error.of_post(),
-            false => error,
+        let error = match carrier {
+            _ if carrier.is_post() => error.at(Stage::Post),
+            _ if carrier.is_websocket() => error.at(Stage::WebSocket),
+            _ => error,
         };
         NotOpened {
             next: match error.kind() {
@@ -331,7 +341,10 @@ impl Way<'_> {
     pub fn name(&self, n: usize, error: Error) -> Error {
         let peer = self.peer.filter(|_| n == 0);
         let this = &self.dialer.hops[n].proxy;
-        let asked = matches!(error.stage(), Stage::Request | Stage::Post | Stage::Socks);
+        let asked = matches!(
+            error.stage(),
+            Stage::Request | Stage::Post | Stage::WebSocket | Stage::Socks
+        );
         let next = self.dialer.hops.get(n + 1).filter(|_| asked);
         let label = match next {
             Some(next) => format!("proxy {this} for proxy {}", next.proxy),

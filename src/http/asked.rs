@@ -5,7 +5,7 @@ use crate::http::field::Fields;
 use crate::http::head::RequestHead;
 use crate::http::proxy_status::ProxyError;
 use crate::http::refusal::Refusal;
-use crate::http::{connect, post};
+use crate::http::{connect, post, websocket};
 
 /// A tunnel that was asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,6 +21,10 @@ pub enum Method {
     Post {
         greeting: bool,
     },
+    /// `halves`: each direction has an end of its own.
+    WebSocket {
+        halves: bool,
+    },
 }
 
 impl Method {
@@ -28,6 +32,7 @@ impl Method {
         match self {
             Method::Connect => "CONNECT",
             Method::Post { .. } => "POST",
+            Method::WebSocket { .. } => "WebSocket",
         }
     }
 }
@@ -60,6 +65,17 @@ pub fn of_http1(
             let asked = post_for(forward, path, Some(authority), &request.fields)?;
             Ok((asked, framing))
         }
+        "GET" if websocket::is_upgrade(&request.fields) => {
+            check_version(request)?;
+            websocket::check(&request.fields)?;
+            if framing(&request.fields)? != Framing::Length(0) {
+                let details = "a WebSocket handshake has no content";
+                return Err(Refusal::new(ProxyError::HttpRequestError, details));
+            }
+            let (authority, path) = resource(request)?;
+            let asked = websocket_for(forward, path, Some(authority), &request.fields)?;
+            Ok((asked, Framing::Length(0)))
+        }
         _ => Err(not_allowed()),
     }
 }
@@ -84,6 +100,37 @@ pub fn of_http2(
         }
         _ => Err(not_allowed()),
     }
+}
+
+/// An extended CONNECT on HTTP/2 (RFC 8441 §4), for another `protocol` than a tunnel's.
+pub fn of_extended(
+    protocol: &str,
+    authority: Option<&str>,
+    path: &str,
+    fields: &Fields,
+    forward: Option<&Target>,
+) -> Result<Asked, Refusal> {
+    check_host(authority, fields)?;
+    if protocol != "websocket" {
+        // RFC 9220 §3.
+        let details = "the only :protocol that is understood is websocket";
+        return Err(Refusal::new(ProxyError::HttpRequestError, details).status(501));
+    }
+    websocket_for(forward, path, authority, fields)
+}
+
+fn websocket_for(
+    forward: Option<&Target>,
+    path: &str,
+    authority: Option<&str>,
+    fields: &Fields,
+) -> Result<Asked, Refusal> {
+    Ok(Asked {
+        target: post::target_of(forward, path, authority, fields)?,
+        method: Method::WebSocket {
+            halves: websocket::offers_halves(fields),
+        },
+    })
 }
 
 /// RFC 9113 §8.3.1: a Host beside `:authority` must not say something else.

@@ -12,6 +12,7 @@ pub mod refusal;
 pub mod request;
 pub mod status;
 pub mod via;
+pub mod websocket;
 
 pub use asked::Asked;
 pub use field::{Field, Fields};

@@ -142,7 +142,7 @@ pub fn target_of(
     let authority = authority.ok_or_else(|| bad("no authority".into()))?;
     Target::from_authority(authority).map_err(|why| {
         bad(format!(
-            "POST names its target by the path {WELL_KNOWN} or by the authority: {why}"
+            "the target is named by the path {WELL_KNOWN} or by the authority: {why}"
         ))
     })
 }

@@ -4,6 +4,7 @@ use crate::base::Secret;
 use crate::base::defaults::AGENT;
 use crate::http::field::Field;
 use crate::http::post::GREETING_FIELD;
+use crate::http::websocket;
 
 /// A request to send. Nothing in it can break out of its line: authority and path come from checked
 /// values, fields from [`Field::parse`].
@@ -35,6 +36,14 @@ pub enum Method {
         /// `http` or `https`; HTTP/2 sends it.
         scheme: &'static str,
     },
+    /// RFC 6455 §4.1 and RFC 8441 §4: at a place like that of a POST.
+    WebSocket {
+        authority: String,
+        path: String,
+        scheme: &'static str,
+        /// `Sec-WebSocket-Key`, which HTTP/2 does not send.
+        key: Secret,
+    },
 }
 
 impl TunnelRequest {
@@ -42,14 +51,25 @@ impl TunnelRequest {
         matches!(self.method, Method::Post { .. })
     }
 
+    pub fn is_websocket(&self) -> bool {
+        matches!(self.method, Method::WebSocket { .. })
+    }
+
+    /// Of an origin, at a path; CONNECT is of a proxy.
+    pub fn is_of_origin(&self) -> bool {
+        self.method != Method::Connect
+    }
+
     /// `Host` or `:authority`; a POST goes wherever the user's own Host field says.
     pub fn authority(&self) -> &[u8] {
         match &self.method {
             Method::Connect => self.target.as_bytes(),
-            Method::Post { authority, .. } => match self.typed("Host") {
-                Some(host) if !host.value.is_empty() => &host.value,
-                _ => authority.as_bytes(),
-            },
+            Method::Post { authority, .. } | Method::WebSocket { authority, .. } => {
+                match self.typed("Host") {
+                    Some(host) if !host.value.is_empty() => &host.value,
+                    _ => authority.as_bytes(),
+                }
+            }
         }
     }
 
@@ -58,14 +78,29 @@ impl TunnelRequest {
         let line = match &self.method {
             Method::Connect => format!("CONNECT {} HTTP/1.1\r\n", self.target),
             Method::Post { path, .. } => format!("POST {path} HTTP/1.1\r\n"),
+            Method::WebSocket { path, .. } => format!("GET {path} HTTP/1.1\r\n"),
         };
         let mut out = line.into_bytes();
         // A user's Host goes out among the other fields of a CONNECT, as it was typed.
-        let host = self.is_post() || self.typed("Host").is_none();
+        let host = self.is_of_origin() || self.typed("Host").is_none();
         let host = host.then_some(("Host", self.authority()));
         let coding = ("Transfer-Encoding", &b"chunked"[..]);
         let coding = self.is_post().then_some(coding);
-        let fields = host.into_iter().chain(self.fields_to_send()).chain(coding);
+        let key = match &self.method {
+            Method::WebSocket { key, .. } => key.expose(),
+            _ => "",
+        };
+        let upgrade = [
+            ("Upgrade", &b"websocket"[..]),
+            ("Connection", b"Upgrade"),
+            ("Sec-WebSocket-Key", key.as_bytes()),
+        ];
+        let upgrade = upgrade.into_iter().filter(|_| self.is_websocket());
+        let fields = host
+            .into_iter()
+            .chain(self.fields_to_send())
+            .chain(coding)
+            .chain(upgrade);
         for (name, value) in fields {
             out.extend_from_slice(name.as_bytes());
             out.extend_from_slice(b": ");
@@ -78,7 +113,8 @@ impl TunnelRequest {
 
     /// All fields that every version sends.
     pub fn fields_to_send(&self) -> impl Iterator<Item = (&str, &[u8])> {
-        let post = self.is_post();
+        let (post, websocket) = (self.is_post(), self.is_websocket());
+        let of_origin = self.is_of_origin();
         let authorization = self.authorization.as_ref().map(|a| a.expose().as_bytes());
         let name = match self.for_proxy {
             true => "Proxy-Authorization",
@@ -90,6 +126,10 @@ impl TunnelRequest {
             ("Incremental", b"?1"),
             (GREETING_FIELD, b"?1"),
         ];
+        let of_websocket = [
+            ("Sec-WebSocket-Version", websocket::VERSION.as_bytes()),
+            ("Sec-WebSocket-Protocol", websocket::SUBPROTOCOL.as_bytes()),
+        ];
         let defaults = [
             ("User-Agent", Some(AGENT.as_bytes())),
             (name, authorization),
@@ -98,8 +138,9 @@ impl TunnelRequest {
             .into_iter()
             .filter_map(|(name, value)| Some((name, value?)))
             .chain(of_post.into_iter().filter(move |_| post))
+            .chain(of_websocket.into_iter().filter(move |_| websocket))
             .filter(|(name, _)| self.typed(name).is_none());
-        let elsewhere = move |f: &&Field| post && f.name.eq_ignore_ascii_case("Host");
+        let elsewhere = move |f: &&Field| of_origin && f.name.eq_ignore_ascii_case("Host");
         let typed = self
             .fields
             .iter()

@@ -122,7 +122,7 @@ fn refused(name: &str, cases: impl Fn(&str) -> Cases) {
             // h2 takes some for the connection's error, which it may (RFC 9113 §5.4.1).
             Outcome::Goaway(code::PROTOCOL_ERROR | code::COMPRESSION_ERROR)
             | Outcome::Goaway(code::ENHANCE_YOUR_CALM) => continue,
-            Outcome::Reset(code::PROTOCOL_ERROR) | Outcome::Answer(400 | 405 | 431) => {}
+            Outcome::Reset(code::PROTOCOL_ERROR) | Outcome::Answer(400 | 405 | 431 | 501) => {}
             other => panic!("{case}: {other:?}"),
         }
         // The connection is as good as before.

@@ -83,5 +83,9 @@ rows!(
     h1_post_end_to_end,
     h1_post_end_to_end_tls,
     h2_post_end_to_end,
-    h2_post_end_to_end_tls
+    h2_post_end_to_end_tls,
+    h1_ws_end_to_end,
+    h1_ws_end_to_end_tls,
+    h2_ws_end_to_end,
+    h2_ws_end_to_end_tls
 );

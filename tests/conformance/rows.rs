@@ -136,6 +136,26 @@ pub fn h2_post_end_to_end_tls(start: Start) -> Making {
     Box::pin(end_to_end(start, true, Carrier::H2Post))
 }
 
+/// In WebSocket messages after an Upgrade on HTTP/1.1.
+pub fn h1_ws_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, false, Carrier::H1Ws))
+}
+
+/// The same over TLS.
+pub fn h1_ws_end_to_end_tls(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H1Ws))
+}
+
+/// In an extended CONNECT on HTTP/2.
+pub fn h2_ws_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, false, Carrier::H2Ws))
+}
+
+/// The same over TLS.
+pub fn h2_ws_end_to_end_tls(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H2Ws))
+}
+
 async fn end_to_end(start: Start, with_tls: bool, via: Carrier) -> Pair {
     let (client, acceptor) = identities();
     let proxy = terminator(with_tls.then_some(acceptor)).await;

@@ -35,6 +35,7 @@ mod squid;
 mod ssh;
 mod tinyproxy;
 mod tls;
+mod websocket;
 mod whole;
 
 use crate::support::{Feed, Listen, Pattern, Target, connect};

@@ -7,11 +7,13 @@ use crate::base::{Blame, Error, Kind, Stage};
 use crate::carrier::h1::content::{Content, Receiving};
 use crate::carrier::h1::whole;
 use crate::carrier::refused::{Refused, challenges};
-use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
+use crate::carrier::{HalfClose, Opened, greeting, refused, signature, ws};
 use crate::http::TunnelRequest;
 use crate::http::chunked::{Decoder, LAST_CHUNK};
 use crate::http::head::{HeadBuffer, HeadError, ResponseHead, Role};
 use crate::http::post::{not_a_tunnel, wants_greeting};
+use crate::http::request::Method;
+use crate::http::websocket::has_word;
 use crate::tls::failure::{self, With};
 use crate::wire::{BoxWire, Deadline, Prefixed};
 use std::io;
@@ -39,6 +41,9 @@ pub async fn open(
             Err(_) => ask_at_the_end(answers, &mut wire).await?,
         },
     };
+    if request.is_websocket() && (head.status == 101 || (200..300).contains(&head.status)) {
+        return Ok(websocket(head, rest, wire, request, last_question).await?);
+    }
     if !(200..300).contains(&head.status) {
         return Err(match challenges(head.status, &head.fields) {
             Some(challenges) => challenged(head, challenges, rest, wire, request).await,
@@ -60,6 +65,50 @@ pub async fn open(
         status: head.status,
         signature: signature::of(&head.fields),
         wire: after_head,
+    })
+}
+
+/// The tunnel behind a handshake, if it is a right one (RFC 6455 §4.1).
+async fn websocket(
+    head: ResponseHead,
+    rest: Vec<u8>,
+    mut wire: BoxWire,
+    request: &TunnelRequest,
+    last_question: Deadline,
+) -> Result<Opened, Error> {
+    let Method::WebSocket { key, .. } = &request.method else {
+        return Err(Error::internal("no key for a WebSocket"));
+    };
+    let accept = ws::accept_of(key.expose().as_bytes());
+    let fields = &head.fields;
+    let wrong = match head.status {
+        101 if !has_word(fields, "upgrade", "websocket") => Some("it upgrades to something else"),
+        101 if fields.get("sec-websocket-accept") != Some(accept.as_bytes()) => {
+            Some("its Sec-WebSocket-Accept does not belong to the request")
+        }
+        101 if fields.get("sec-websocket-extensions").is_some() => {
+            Some("it uses an extension, which nobody offered")
+        }
+        101 => None,
+        _ => Some("the protocol was not changed"),
+    };
+    if let Some(why) = wrong {
+        let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
+        return Err(refused::no_websocket(&head.into(), why, &body));
+    }
+    let halves = ws::has_halves(fields);
+    let below: BoxWire = match rest.is_empty() {
+        true => wire,
+        false => Box::new(Prefixed::new(rest, wire)),
+    };
+    Ok(Opened {
+        half_close: match halves {
+            true => HalfClose::Kept,
+            false => HalfClose::Unknown,
+        },
+        status: head.status,
+        signature: signature::of(fields),
+        wire: Box::new(ws::WebSocket::client(below, halves)),
     })
 }
 

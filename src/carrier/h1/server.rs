@@ -2,6 +2,7 @@
 
 use crate::base::defaults::{AGENT, DRAIN_HURRY, LINGER, LINGER_BYTES};
 use crate::carrier::h1::content::Content;
+use crate::carrier::ws;
 use crate::http::asked::{Framing, Method};
 use crate::http::chunked::chunk_head;
 use crate::http::head::{HeadBuffer, HeadError, RequestHead, Role};
@@ -83,6 +84,12 @@ pub async fn accept(
     framing: Framing,
     fields: &Fields,
 ) -> io::Result<BoxWire> {
+    if let Method::WebSocket { halves } = method {
+        wire.write_all(websocket_answer(halves, fields).as_bytes())
+            .await?;
+        wire.flush().await?;
+        return Ok(Box::new(ws::WebSocket::server(wire, halves)));
+    }
     let Method::Post { greeting } = method else {
         let answer = format!("HTTP/1.1 200 Connection established\r\nProxy-Agent: {AGENT}\r\n\r\n");
         wire.write_all(answer.as_bytes()).await?;
@@ -92,6 +99,19 @@ pub async fn accept(
     wire.write_all(&post_answer(greeting, fields)).await?;
     wire.flush().await?;
     Ok(Box::new(Content::new(wire, framing.into())))
+}
+
+/// RFC 6455 §4.2.2.
+fn websocket_answer(halves: bool, fields: &Fields) -> String {
+    let accept = ws::accept_of(fields.get("sec-websocket-key").unwrap_or_default());
+    let mut out = format!(
+        "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Accept: {accept}\r\nProxy-Agent: {AGENT}\r\n"
+    );
+    if halves {
+        out += &format!("Sec-WebSocket-Protocol: {}\r\n", ws::SUBPROTOCOL);
+    }
+    out + "\r\n"
 }
 
 /// The head of the answer to a POST, and what comes at once behind it. The connection is for this

@@ -11,13 +11,14 @@ use crate::carrier::h2::tap::{Heard, Tap};
 use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW};
 use crate::carrier::h2::{SMALL_FRAMES, STALLED_AT_CLIENT};
-use crate::carrier::{HalfClose, Opened, greeting, refused, signature};
+use crate::carrier::{HalfClose, Opened, greeting, refused, signature, ws};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::http::{TunnelRequest, request};
 use crate::tls::{self, failure::With};
 use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
 use h2::client::{ResponseFuture, SendRequest};
+use h2::ext::Protocol;
 use h2::{Reason, RecvStream, SendStream};
 use http::{Method, Request, Response, Uri};
 use std::sync::Arc;
@@ -146,6 +147,13 @@ impl Session {
         slot: Slot,
         last_question: Deadline,
     ) -> Result<Opened, NotOpened> {
+        if request.is_websocket() {
+            // What the proxy takes it says in its first frame (RFC 8441 §3).
+            self.settled().await;
+            if !self.requests.is_extended_connect_protocol_enabled() {
+                return Err(NotOpened::for_good(refused::no_extended_connect()));
+            }
+        }
         let message = message(request).map_err(NotOpened::for_good)?;
         let ready = self.requests.clone().ready().await;
         let unsent = |e: h2::Error| NotOpened::unsent(&e, self.is_settled());
@@ -224,13 +232,21 @@ async fn opened(
         });
     }
     let mut wire: BoxWire = Box::new(Stream::new(kind, send, receive, slot));
+    let mut half_close = HalfClose::Kept;
+    if request.is_websocket() {
+        let halves = ws::has_halves(&fields);
+        if !halves {
+            half_close = HalfClose::Unknown;
+        }
+        wire = Box::new(ws::WebSocket::client(wire, halves));
+    }
     if kind == Kind::Post && wants_greeting(&fields) {
         let taken = greeting::take(&mut wire, last_question).await;
         taken.map_err(NotOpened::for_good)?;
     }
     Ok(Opened {
         wire,
-        half_close: HalfClose::Kept,
+        half_close,
         status,
         signature: signature::of(&fields),
     })
@@ -246,6 +262,10 @@ fn message(request: &TunnelRequest) -> Result<Request<()>, Error> {
             Method::POST,
             uri.scheme(*scheme).path_and_query(path.as_str()),
         ),
+        request::Method::WebSocket { path, scheme, .. } => (
+            Method::CONNECT,
+            uri.scheme(*scheme).path_and_query(path.as_str()),
+        ),
     };
     let mut message = Request::builder()
         .method(method)
@@ -253,6 +273,9 @@ fn message(request: &TunnelRequest) -> Result<Request<()>, Error> {
     for (name, value) in request.fields_to_send() {
         // There is no Host in a CONNECT over HTTP/2 unless the user insists.
         message = message.header(name.to_ascii_lowercase(), value);
+    }
+    if request.is_websocket() {
+        message = message.extension(Protocol::from_static("websocket"));
     }
     message.body(()).map_err(unusable)
 }

@@ -9,11 +9,13 @@ use crate::carrier::h2::tap::{Heard, Tap};
 use crate::carrier::h2::window::Window;
 use crate::carrier::h2::{FRAME, SEND_BUFFER, SESSION_WINDOW, STREAM_WINDOW};
 use crate::carrier::h2::{IDLE_SESSION, SMALL_FRAMES, STALLED_AT_SERVER, WITHDRAWN};
+use crate::carrier::{Carrier, Version, ws};
 use crate::http::asked::{self, Method};
 use crate::http::post::{GREETING, answer_fields};
 use crate::http::{Asked, Fields, Refusal};
 use crate::wire::{BoxWire, Deadline};
 use bytes::Bytes;
+use h2::ext::Protocol;
 use h2::server::{Connection, SendResponse};
 use h2::{Reason, RecvStream};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Response, StatusCode};
@@ -68,7 +70,8 @@ impl Session {
             .max_header_list_size(head)
             .max_concurrent_streams(streams)
             .max_send_buffer_size(SEND_BUFFER)
-            .data_frame_budget(SMALL_FRAMES);
+            .data_frame_budget(SMALL_FRAMES)
+            .enable_connect_protocol();
         let heard = Arc::new(Heard::default());
         let wire: BoxWire = Box::new(Tap::new(wire, heard.clone()));
         Ok(Session {
@@ -150,6 +153,15 @@ impl Asking {
     /// What is asked for with these [`Asking::fields`], or the refusal it earns. `forward` is where every POST goes, if anywhere.
     pub fn asked(&self, fields: &Fields, forward: Option<&Target>) -> Result<Asked, Refusal> {
         let uri = self.request.uri();
+        if let Some(protocol) = self.protocol() {
+            return asked::of_extended(
+                protocol,
+                uri.authority().map(|a| a.as_str()),
+                uri.path_and_query().map_or("", |p| p.as_str()),
+                fields,
+                forward,
+            );
+        }
         asked::of_http2(
             self.request.method().as_str(),
             uri.authority().map(|a| a.as_str()),
@@ -164,9 +176,18 @@ impl Asking {
         self.request.uri().to_string()
     }
 
-    /// As it was sent.
-    pub fn method(&self) -> &str {
-        self.request.method().as_str()
+    /// How the tunnel is carried.
+    pub fn carrier(&self) -> Carrier {
+        match self.protocol() {
+            Some(_) => Carrier::H2Ws,
+            None => Carrier::of(self.request.method().as_str(), Version::Http2),
+        }
+    }
+
+    /// `:protocol` (RFC 8441 §4).
+    fn protocol(&self) -> Option<&str> {
+        let protocol = self.request.extensions().get::<Protocol>();
+        protocol.map(Protocol::as_str)
     }
 
     pub fn fields(&self) -> Fields {
@@ -185,9 +206,13 @@ impl Asking {
         let fields = answer.headers_mut();
         fields.insert("proxy-agent", HeaderValue::from_static(AGENT));
         let (kind, greeting) = match method {
-            Method::Connect => (Kind::Connect, false),
+            Method::Connect | Method::WebSocket { .. } => (Kind::Connect, false),
             Method::Post { greeting } => (Kind::Post, greeting),
         };
+        if method == (Method::WebSocket { halves: true }) {
+            let name = HeaderValue::from_static(ws::SUBPROTOCOL);
+            fields.insert("sec-websocket-protocol", name);
+        }
         if kind == Kind::Post {
             append(fields, answer_fields(greeting));
         }
@@ -197,7 +222,11 @@ impl Asking {
         }
         let receive = self.request.into_body();
         let stream = Stream::new(kind, send, receive, self.slot);
-        Ok(Box::new(stream.served()))
+        let stream: BoxWire = Box::new(stream.served());
+        Ok(match method {
+            Method::WebSocket { halves } => Box::new(ws::WebSocket::server(stream, halves)),
+            _ => stream,
+        })
     }
 
     /// What a client still sends in a refused POST is read for a while. A reset of the stream, also one
