@@ -130,6 +130,8 @@ Register-ArgumentCompleter -Native -CommandName 'tuncat' -ScriptBlock {
             [CompletionResult]::new('--inner-key', '--inner-key', [CompletionResultType]::ParameterName, 'The key of --inner-cert (PEM)')
             [CompletionResult]::new('--inner-sni', '--inner-sni', [CompletionResultType]::ParameterName, 'Name to ask for, and to find in the certificate, instead of the target''s host')
             [CompletionResult]::new('--inner-alpn', '--inner-alpn', [CompletionResultType]::ParameterName, 'Protocols to offer the target (ALPN), such as h2,http/1.1')
+            [CompletionResult]::new('--proxy-protocol', '--proxy-protocol', [CompletionResultType]::ParameterName, 'Begin each tunnel with a PROXY header that tells the target who the client is: v1 or v2')
+            [CompletionResult]::new('--proxy-protocol-from', '--proxy-protocol-from', [CompletionResultType]::ParameterName, 'Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or ''unix''; repeatable')
             [CompletionResult]::new('--warm', '--warm', [CompletionResultType]::ParameterName, 'Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open')
             [CompletionResult]::new('--connections', '--connections', [CompletionResultType]::ParameterName, 'Sessions with an HTTP/2 proxy at the same time, at most')
             [CompletionResult]::new('-i', '-i', [CompletionResultType]::ParameterName, 'End a tunnel after this much silence both ways; off by default')

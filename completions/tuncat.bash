@@ -566,7 +566,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --warm --connections --idle-timeout --drain --explain --verbose --json --help"
+            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --proxy-protocol --proxy-protocol-from --warm --connections --idle-timeout --drain --explain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -717,6 +717,14 @@ _tuncat() {
                     return 0
                     ;;
                 --inner-alpn)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-protocol)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --proxy-protocol-from)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

@@ -125,6 +125,8 @@ set edit:completion:arg-completer[tuncat] = {|@words|
             cand --inner-key 'The key of --inner-cert (PEM)'
             cand --inner-sni 'Name to ask for, and to find in the certificate, instead of the target''s host'
             cand --inner-alpn 'Protocols to offer the target (ALPN), such as h2,http/1.1'
+            cand --proxy-protocol 'Begin each tunnel with a PROXY header that tells the target who the client is: v1 or v2'
+            cand --proxy-protocol-from 'Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or ''unix''; repeatable'
             cand --warm 'Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open'
             cand --connections 'Sessions with an HTTP/2 proxy at the same time, at most'
             cand -i 'End a tunnel after this much silence both ways; off by default'

@@ -105,6 +105,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-cert -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-key -d 'The key of --inner-cert (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-sni -d 'Name to ask for, and to find in the certificate, instead of the target\'s host' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-alpn -d 'Protocols to offer the target (ALPN), such as h2,http/1.1' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-protocol -d 'Begin each tunnel with a PROXY header that tells the target who the client is: v1 or v2' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l proxy-protocol-from -d 'Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or \'unix\'; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l warm -d 'Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l connections -d 'Sessions with an HTTP/2 proxy at the same time, at most' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s i -l idle-timeout -d 'End a tunnel after this much silence both ways; off by default' -r

@@ -1,13 +1,16 @@
 //! What a terminator goes by: all that can change while it runs.
 
 use crate::accept::inner::Inner;
+use crate::accept::proxy_protocol;
 use crate::auth::Users;
 use crate::base::Target;
 use crate::carrier::Connector;
 use crate::http::{ProxyError, Refusal};
 use crate::policy::Clients;
+use crate::wire::Socket;
 use ipnet::IpNet;
 use std::collections::HashMap;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use tokio_rustls::TlsAcceptor;
@@ -55,8 +58,23 @@ pub struct Senders {
 }
 
 impl Senders {
+    /// Reads the header of a connection whose `peer` has to send one: the client's address, and ours as it sees it. Those of
+    /// the connection where it does not say.
+    pub async fn ends(
+        &self,
+        socket: &mut Socket,
+        peer: Option<SocketAddr>,
+    ) -> io::Result<(Option<SocketAddr>, Option<SocketAddr>)> {
+        if self.include(peer)
+            && let Some((client, came_to)) = proxy_protocol::read(socket).await?
+        {
+            return Ok((Some(client), Some(came_to)));
+        }
+        Ok((peer, socket.local()))
+    }
+
     /// `peer` is nothing for a unix socket.
-    pub fn include(&self, peer: Option<SocketAddr>) -> bool {
+    fn include(&self, peer: Option<SocketAddr>) -> bool {
         match peer.map(|peer| peer.ip().to_canonical()) {
             Some(ip) => self.nets.iter().any(|net| net.contains(&ip)),
             None => self.unix,

@@ -6,8 +6,8 @@ use crate::accept::inner;
 use crate::accept::ledger::{Ledger, Listed, Who};
 use crate::accept::limits::{Limits, Shares};
 use crate::accept::rules::{Current, Rules};
+use crate::accept::sniff;
 use crate::accept::{Draining, Incoming};
-use crate::accept::{proxy_protocol, sniff};
 use crate::base::defaults::{DRAIN_HURRY, FIN_DELAY, TLS_BUFFER};
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::{Carrier, HalfClose, Version, h2};
@@ -82,32 +82,28 @@ impl Terminator {
         let rules = self.rules.get();
         let since = Instant::now();
         let deadline = Deadline::after(self.shares.limits().head_timeout);
+        let ends = async {
+            tokio::select! {
+                ends = rules.senders.ends(&mut socket, peer) => ends,
+                () = draining.begun() => Err(std::io::ErrorKind::Interrupted.into()),
+            }
+        };
+        let (address, came_to) = match deadline.run(ends).await {
+            Ok(Ok(ends)) => ends,
+            Ok(Err(error)) => {
+                let peer = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+                return tracing::info!("{peer}: {error}");
+            }
+            Err(_) => return,
+        };
         let mut client = Client {
-            name: peer.map_or_else(|| "unix".into(), |p| p.to_string().into()),
-            address: peer,
-            came_to: socket.local(),
+            name: address.map_or_else(|| "unix".into(), |a| a.to_string().into()),
+            address,
+            came_to,
             certificate: None,
             since,
             known: Arc::default(),
         };
-        if rules.senders.include(peer) {
-            let header = async {
-                tokio::select! {
-                    header = proxy_protocol::read(&mut socket) => header,
-                    () = draining.begun() => Err(std::io::ErrorKind::Interrupted.into()),
-                }
-            };
-            match deadline.run(header).await {
-                Ok(Ok(Some((source, destination)))) => {
-                    client.name = source.to_string().into();
-                    client.address = Some(source);
-                    client.came_to = Some(destination);
-                }
-                Ok(Ok(None)) => {}
-                Ok(Err(error)) => return tracing::info!("{client}: {error}"),
-                Err(_) => return,
-            }
-        }
         let opened = self.open(&rules, socket, &mut draining, &mut client, deadline);
         match opened.await {
             None => {}

@@ -3,7 +3,8 @@
 use crate::accept::Address;
 use crate::base::defaults::CONNECTIONS;
 use crate::cli::common::parse_duration;
-use crate::cli::{InnerTlsOptions, Output, ProxyOptions};
+use crate::cli::{InnerTlsOptions, Output, ProxyOptions, Sender};
+use crate::dial::ProxyVersion;
 use crate::policy::rule::parse_net;
 use clap::Args;
 use ipnet::IpNet;
@@ -44,6 +45,14 @@ pub struct Listen {
 
     #[command(flatten)]
     pub inner: InnerTlsOptions,
+
+    /// Begin each tunnel with a PROXY header that tells the target who the client is: v1 or v2
+    #[arg(long, value_name = "VERSION", conflicts_with = "dynamic")]
+    pub proxy_protocol: Option<ProxyVersion>,
+
+    /// Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or 'unix'; repeatable
+    #[arg(long, value_name = "SENDER", conflicts_with = "dynamic")]
+    pub proxy_protocol_from: Vec<Sender>,
 
     /// Sessions with an HTTP/2 proxy that are opened at start, before any client, and kept open
     #[arg(long, value_name = "N", default_value_t = 0)]

@@ -1,21 +1,23 @@
 //! `tuncat listen`: each connection to a local port through a tunnel of its own.
 
+use crate::accept::rules::Senders;
 use crate::accept::{Held, Incoming, Server};
-use crate::base::defaults::FIN_DELAY;
+use crate::base::defaults::{FIN_DELAY, HEAD_TIMEOUT};
 use crate::base::{Error, Result, Target};
 use crate::carrier::{HalfClose, h2};
 use crate::cli::Listen;
 use crate::cmd::dynamic::{self, Dynamic};
 use crate::cmd::signals::Signals;
 use crate::cmd::{explain, finish, pac, route, runtime, serve};
-use crate::dial::{Dialer, Inner, Tunnel};
+use crate::dial::{Dialer, Inner, ProxyVersion, Tunnel};
 use crate::plan::{self, Environment, Forward, RoutePlan};
 use crate::relay::{Options, relay};
 use crate::ui::log::{self, Quiet};
 use crate::ui::report;
-use crate::wire::{BoxWire, Socket};
+use crate::wire::{BoxWire, Deadline, Socket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::io::AsyncWriteExt;
 use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 
@@ -29,6 +31,8 @@ struct Forwarding {
     dialer: Arc<Dialer>,
     target: Target,
     idle: Option<Duration>,
+    introduce: Option<ProxyVersion>,
+    senders: Arc<Senders>,
 }
 
 /// What is behind a local end.
@@ -113,6 +117,7 @@ async fn listen(
     dynamic: Option<Arc<Dynamic>>,
 ) -> Result<()> {
     let mut signals = Signals::new().map_err(|e| Error::internal(e.to_string()))?;
+    let senders = Arc::new(serve::senders(&args.proxy_protocol_from));
     let mut tending = JoinSet::new();
     let mut listeners = Vec::new();
     let mut dialers: Vec<(RoutePlan, Arc<Dialer>)> = Vec::new();
@@ -145,6 +150,8 @@ async fn listen(
             dialer,
             target: forward.target,
             idle: args.idle_timeout,
+            introduce: args.proxy_protocol,
+            senders: senders.clone(),
         });
         listeners.push((listener, Local::Fixed(forwarding)));
     }
@@ -203,10 +210,35 @@ async fn handle(local: Local, incoming: Incoming) {
         Local::Dynamic(dynamic) => return dynamic::handle(dynamic, incoming).await,
     };
     let Incoming {
-        socket, peer, held, ..
+        mut socket,
+        peer,
+        held,
+        ..
     } = incoming;
-    let client = peer.map_or_else(|| "unix".into(), |p| p.to_string());
-    match forwarding.dialer.open(&forwarding.target).await {
+    let patience = Deadline::after(HEAD_TIMEOUT);
+    let ends = patience
+        .run(forwarding.senders.ends(&mut socket, peer))
+        .await;
+    let (address, came_to) = match ends {
+        Ok(Ok(ends)) => ends,
+        Ok(Err(error)) => {
+            let peer = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+            return report::line(&format!("tuncat: {peer}: {error}"));
+        }
+        Err(_) => return,
+    };
+    let client = address.map_or_else(|| "unix".into(), |a| a.to_string());
+    let introduced = async {
+        let mut tunnel = forwarding.dialer.open(&forwarding.target).await?;
+        if let Some(version) = forwarding.introduce {
+            let header = version.header(address, came_to);
+            let header = header.map_err(|e| Error::internal(e.to_string()))?;
+            // Where this fails the relay will, too, and knows more.
+            let _ = tunnel.wire.write_all(&header).await;
+        }
+        Ok::<Tunnel, Error>(tunnel)
+    };
+    match introduced.await {
         Ok(tunnel) => {
             tokio::spawn(carry(forwarding, socket, tunnel, client, held));
         }

@@ -181,3 +181,53 @@ fn haproxy_takes_ours() {
         "{line}"
     );
 }
+
+/// `listen` takes headers and makes some: through a tunnel the target is told who the client is.
+#[test]
+fn through_listen() {
+    let serve = Serve::start();
+    let (sender, headers) = channel();
+    let target = Target::start(move |mut stream: TcpStream, _| {
+        let mut line = Vec::new();
+        while !line.ends_with(b"\r\n") {
+            let mut octet = [0];
+            stream.read_exact(&mut octet)?;
+            line.push(octet[0]);
+        }
+        sender
+            .send(String::from_utf8_lossy(&line).into_owned())
+            .ok();
+        std::io::copy(&mut &stream, &mut &stream).map(drop)
+    });
+    let args = ["-x", &serve.url, "--proxy-protocol", "v1"];
+    let spec = format!("0:{}", target.addr());
+    let listen = crate::support::Listen::start(&args, &[&spec]);
+    let mut stream = connect(listen.ports[0]);
+    stream.write_all(b"hello").expect("send");
+    stream.read_exact(&mut [0; 5]).expect("echo");
+    let (client, port) = (
+        stream.local_addr().expect("address").port(),
+        listen.ports[0],
+    );
+    let line = headers.recv().expect("a header");
+    assert_eq!(
+        line,
+        format!("PROXY TCP4 127.0.0.1 127.0.0.1 {client} {port}\r\n")
+    );
+    let args = [&args[..], &["--proxy-protocol-from", "127.0.0.1"]].concat();
+    let listen = crate::support::Listen::start(&args, &[&spec]);
+    let mut stream = connect(listen.ports[0]);
+    stream
+        .write_all(b"PROXY TCP4 192.0.2.7 192.0.2.1 1000 80\r\nhello")
+        .expect("send");
+    stream.read_exact(&mut [0; 5]).expect("echo");
+    assert_eq!(
+        headers.recv().expect("a header"),
+        "PROXY TCP4 192.0.2.7 192.0.2.1 1000 80\r\n"
+    );
+    let mut wrong = connect(listen.ports[0]);
+    wrong
+        .write_all(b"hello, this is no header at all")
+        .expect("send");
+    assert!(wrong.read(&mut [0]).map_or(true, |n| n == 0));
+}

@@ -7,12 +7,13 @@ mod workers;
 
 use crate::accept::access_log::AccessLog;
 use crate::accept::admin::Admin;
+use crate::accept::rules::Senders;
 use crate::accept::{
     Address, Current, Drained, Ledger, Limits, Listener, Server, Shares, Terminator,
 };
 use crate::base::{Blame, Error, Kind, Result, Stage};
 use crate::carrier::h2;
-use crate::cli::Serve;
+use crate::cli::{Sender, Serve};
 use crate::cmd::signals::{Hangups, Signals};
 use crate::cmd::{finish, route, runtime};
 use crate::plan::RoutePlan;
@@ -171,6 +172,18 @@ fn reload_done(ledger: &Ledger, reloaded: &Result<Read>) {
     match reloaded {
         Ok(_) => report::line("tuncat: certificates, users and rules were read again"),
         Err(error) => report::warning(&format!("{error}; what held before still holds")),
+    }
+}
+
+/// Who has to begin with a PROXY header.
+pub fn senders(typed: &[Sender]) -> Senders {
+    let net = |sender: &Sender| match sender {
+        Sender::Net(net) => Some(*net),
+        Sender::Unix => None,
+    };
+    Senders {
+        nets: typed.iter().filter_map(net).collect(),
+        unix: typed.contains(&Sender::Unix),
     }
 }
 

@@ -1,14 +1,15 @@
 //! The rules of `serve`, from options and files; also once more, when it is told to read them again.
 
 use crate::accept::inner::Inner;
-use crate::accept::rules::{Certificates, Rules, Senders};
+use crate::accept::rules::{Certificates, Rules};
 use crate::accept::{Accepting, Address};
 use crate::auth::{User, Users};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Result, Secret};
 use crate::carrier::Connector;
-use crate::cli::{Sender, Serve};
+use crate::cli::Serve;
 use crate::cmd::argv;
+use crate::cmd::serve::senders;
 use crate::dial::{Dialer, Network, TargetDialer, Upstream};
 use crate::plan::RulesFile;
 use crate::policy::{Baseline, Clients, InnerRules, Policies, Policy};
@@ -111,7 +112,7 @@ impl Read {
                 users: self.file.certificates.clone(),
             },
             clients: self.clients(args),
-            senders: senders(args),
+            senders: senders(&args.proxy_protocol_from),
             connector,
             inner,
         }
@@ -145,17 +146,6 @@ impl Read {
             users: users.collect(),
             general,
         }
-    }
-}
-
-fn senders(args: &Serve) -> Senders {
-    let net = |sender: &Sender| match sender {
-        Sender::Net(net) => Some(*net),
-        Sender::Unix => None,
-    };
-    Senders {
-        nets: args.proxy_protocol_from.iter().filter_map(net).collect(),
-        unix: args.proxy_protocol_from.contains(&Sender::Unix),
     }
 }
 
