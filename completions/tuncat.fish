@@ -32,11 +32,11 @@ complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "serve" -d 'Run a smal
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "bench" -d 'Measure tunnels: throughput, round trips, set-up, idle cost'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "doctor" -d 'Tell what a proxy permits, and why something fails'
 complete -c tuncat -n "__fish_tuncat_needs_command" -f -a "generate" -d 'Write man pages or shell completions'
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, h3://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -78,11 +78,11 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s h -l help -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s L -l local -d 'Local end and target: [BIND:]PORT:HOST:HOSTPORT, as with ssh -L; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s D -l dynamic -d 'Local proxy: [BIND:]PORT, for clients that say themselves where they want to go; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l allow-clients -d 'Client addresses that -D serves, instead of this machine\'s' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, h3://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -169,11 +169,11 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s h -l help -d 'Pr
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l target-is -d 'What HOST:PORT does with bytes [default: by port: 7 is echo, 9 is discard]' -r -f -a "bench\t''
 echo\t''
 discard\t''"
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, h3://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -221,11 +221,11 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s v -l verbose -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l idle -d 'Leave tunnels alone for up to this time, and see whether they are cut' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l oracle -d 'Target that sends back what it gets, where the proxy cannot reach this machine: echo: behind \'tuncat serve\', or HOST:PORT' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d 'Proxy to go through: http://, https://, h2c://, h3://, socks5h:// or embedded:' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r

@@ -48,6 +48,23 @@ impl Draining {
     }
 }
 
+/// Lets connections that come another way be counted, and drained, with those of a server.
+#[derive(Clone)]
+pub struct Joining {
+    live: Arc<Live>,
+    draining: Draining,
+}
+
+impl Joining {
+    pub fn held(&self) -> Held {
+        Held::new(&self.live, None)
+    }
+
+    pub fn draining(&self) -> Draining {
+        self.draining.clone()
+    }
+}
+
 /// How connections are accepted.
 #[derive(Clone, Default)]
 pub struct Accepting {
@@ -128,6 +145,13 @@ impl Server {
             accepting: accepting.collect(),
             live,
             drain,
+        }
+    }
+
+    pub fn joining(&self) -> Joining {
+        Joining {
+            live: self.live.clone(),
+            draining: Draining(self.drain.subscribe()),
         }
     }
 

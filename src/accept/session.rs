@@ -57,7 +57,7 @@ impl Terminator {
     }
 
     /// Returns when the time to prove who one is has passed, if it has to be proven and was not.
-    async fn is_stranger(&self, client: &Client) {
+    pub async fn is_stranger(&self, client: &Client) {
         let limit = self.shares.limits().auth_timeout;
         if !limit.is_zero() && self.rules.get().users.is_some() {
             let left = limit.saturating_sub(client.since.elapsed());

@@ -3,6 +3,7 @@
 use crate::base::defaults::{HTTP_PROXY_PORT, HTTPS_PROXY_PORT};
 use crate::base::host::{Host, parse_port};
 use crate::base::secret::Credentials;
+use crate::base::target::Target;
 use std::fmt;
 
 /// How a proxy is spoken to.
@@ -14,6 +15,8 @@ pub enum Scheme {
     Https,
     /// In the clear, HTTP/2 with prior knowledge (RFC 9113 §3.3).
     H2c,
+    /// Over QUIC, HTTP/3.
+    H3,
     /// SOCKS 4: names are resolved here.
     Socks4,
     /// SOCKS 4a: the proxy resolves them.
@@ -25,7 +28,8 @@ pub enum Scheme {
 }
 
 impl Scheme {
-    const ALL: [(Scheme, &str); 7] = [
+    const ALL: [(Scheme, &str); 8] = [
+        (Scheme::H3, "h3"),
         (Scheme::Http, "http"),
         (Scheme::Https, "https"),
         (Scheme::H2c, "h2c"),
@@ -48,11 +52,8 @@ impl Scheme {
             Some((scheme, _)) => Ok(*scheme),
             // As curl reads it.
             None if text.eq_ignore_ascii_case("socks") => Ok(Scheme::Socks4),
-            None if text.eq_ignore_ascii_case("h3") => {
-                Err("h3:// proxies are not supported yet".into())
-            }
             None => Err(
-                "the scheme of a proxy URL is http, https, h2c, socks4, socks4a, socks5 or socks5h"
+                "the scheme of a proxy URL is http, https, h2c, h3, socks4, socks4a, socks5 or socks5h"
                     .into(),
             ),
         }
@@ -95,7 +96,7 @@ impl Proxy {
         let credentials = userinfo.map(parse_userinfo).transpose()?;
         let (host, port) = split_optional_port(address)?;
         let port = port.unwrap_or(match scheme {
-            Scheme::Https => HTTPS_PROXY_PORT,
+            Scheme::Https | Scheme::H3 => HTTPS_PROXY_PORT,
             _ => HTTP_PROXY_PORT,
         });
         Ok(Proxy {
@@ -104,6 +105,14 @@ impl Proxy {
             port,
             credentials,
         })
+    }
+
+    /// What the hop before it is asked for.
+    pub fn target(&self) -> Target {
+        Target::Tcp {
+            host: self.host.clone(),
+            port: self.port,
+        }
     }
 
     /// As the authority of a request to the proxy itself: without the port that every server of its

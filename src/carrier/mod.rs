@@ -4,6 +4,7 @@
 mod greeting;
 pub mod h1;
 pub mod h2;
+pub mod h3;
 pub mod refused;
 mod signature;
 pub mod socks;
@@ -30,6 +31,10 @@ pub enum Carrier {
     H1Post,
     /// The same on HTTP/2.
     H2Post,
+    /// CONNECT on HTTP/3 (RFC 9114 §4.4).
+    H3,
+    /// The content of a POST on HTTP/3.
+    H3Post,
     /// WebSocket messages (RFC 6455), after an Upgrade on HTTP/1.1.
     H1Ws,
     /// The same in an extended CONNECT on HTTP/2 (RFC 8441).
@@ -45,6 +50,8 @@ pub enum Version {
     Http1,
     /// Sessions of many tunnels.
     Http2,
+    /// Connections of many tunnels over QUIC.
+    Http3,
     /// SOCKS, one tunnel a connection.
     Socks,
 }
@@ -55,6 +62,7 @@ impl Version {
         match self {
             Version::Http1 => "HTTP/1.1",
             Version::Http2 => "HTTP/2",
+            Version::Http3 => "HTTP/3",
             Version::Socks => "SOCKS",
         }
     }
@@ -64,6 +72,7 @@ impl Version {
         match self {
             Version::Http1 => "http/1.1",
             Version::Http2 => "h2",
+            Version::Http3 => "h3",
             // There is none with TLS.
             Version::Socks => "socks",
         }
@@ -77,6 +86,8 @@ impl Carrier {
     /// That of a request with this method, as far as it is one of ours.
     pub fn of(method: &str, version: Version) -> Carrier {
         match (method, version) {
+            ("POST", Version::Http3) => Carrier::H3Post,
+            (_, Version::Http3) => Carrier::H3,
             ("POST", Version::Http2) => Carrier::H2Post,
             ("GET", Version::Http1) => Carrier::H1Ws,
             (_, Version::Http2) => Carrier::H2,
@@ -89,6 +100,7 @@ impl Carrier {
         match self {
             Carrier::H1 | Carrier::H1Post | Carrier::H1Ws => Version::Http1,
             Carrier::H2 | Carrier::H2Post | Carrier::H2Ws => Version::Http2,
+            Carrier::H3 | Carrier::H3Post => Version::Http3,
             Carrier::Socks => Version::Socks,
         }
     }
@@ -98,7 +110,7 @@ impl Carrier {
     }
 
     pub fn is_post(self) -> bool {
-        matches!(self, Carrier::H1Post | Carrier::H2Post)
+        matches!(self, Carrier::H1Post | Carrier::H2Post | Carrier::H3Post)
     }
 
     pub fn is_websocket(self) -> bool {
@@ -115,18 +127,19 @@ impl FromStr for Carrier {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Carrier, String> {
-        let all = Carrier::ALL
-            .into_iter()
-            .chain([Carrier::H1Ws, Carrier::H2Ws]);
+        let all = Carrier::ALL.into_iter().chain([
+            Carrier::H1Ws,
+            Carrier::H2Ws,
+            Carrier::H3,
+            Carrier::H3Post,
+        ]);
         if let Some(known) = all.clone().find(|c| c.to_string() == text) {
             return Ok(known);
         }
         let names: Vec<String> = all.map(|c| c.to_string()).collect();
         let names = names.join(", ");
         match text {
-            "h3" | "h3-post" | "auto" => {
-                Err(format!("{text} is not supported yet; there are {names}"))
-            }
+            "auto" => Err(format!("{text} is not supported yet; there are {names}")),
             _ => Err(format!("there are {names}")),
         }
     }
@@ -139,6 +152,8 @@ impl fmt::Display for Carrier {
             Carrier::H2 => "h2",
             Carrier::H1Post => "h1-post",
             Carrier::H2Post => "h2-post",
+            Carrier::H3 => "h3",
+            Carrier::H3Post => "h3-post",
             Carrier::H1Ws => "h1-ws",
             Carrier::H2Ws => "h2-ws",
             Carrier::Socks => "socks",

@@ -14,9 +14,9 @@ use std::time::Duration;
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Proxy")]
 pub struct ProxyOptions {
-    /// Proxy to go through: http://, https://, h2c://, socks5h:// or embedded:
+    /// Proxy to go through: http://, https://, h2c://, h3://, socks5h:// or embedded:
     ///
-    /// [http|https|h2c|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (https: 443), as with
+    /// [http|https|h2c|h3|socks4|socks4a|socks5|socks5h://][USER[:PASSWORD]@]HOST[:PORT]; without a scheme http, without a port 1080 (https, h3: 443), as with
     /// curl. With socks4 and socks5 names are resolved here, with socks4a and socks5h by the proxy. Repeat it for a chain: each proxy is asked for a tunnel to the next. 'embedded:' is a terminator inside this process, over
     /// TLS on a loopback port; the targets echo:, discard: and source:BYTES answer behind it.
     /// Without -x the environment decides: https_proxy, HTTPS_PROXY, all_proxy, ALL_PROXY, and no_proxy or NO_PROXY for exceptions.
@@ -43,7 +43,7 @@ pub struct ProxyOptions {
     #[arg(long, hide = true)]
     pub from_profile: Option<String>,
 
-    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws
+    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post
     ///
     /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer, h1-ws and
     /// h2-ws (or ws for both) in WebSocket messages. The next one is tried

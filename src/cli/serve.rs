@@ -20,7 +20,7 @@ use std::time::Duration;
 
 /// Run a small terminating proxy
 ///
-/// Answers CONNECT and POST, on HTTP/1.1 and HTTP/2. A POST names its target by the path /.well-known/masque/tcp/{host}/{port}/, else by
+/// Answers CONNECT and POST, on HTTP/1.1 and HTTP/2, and with TLS on HTTP/3 (UDP). A POST names its target by the path /.well-known/masque/tcp/{host}/{port}/, else by
 /// its authority. On a loopback address it serves this machine and reaches public and loopback addresses; on any other it
 /// asks for users or client addresses and reaches port 443 of public addresses. --allow rules replace these defaults, --deny rules
 /// win over them. SIGHUP reads certificates, users and rules again, SIGTERM lets live tunnels end, a second one does not wait.

@@ -2,7 +2,7 @@
 
 use crate::base::host::parse_port;
 use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
-use crate::carrier::{HalfClose, h2};
+use crate::carrier::{HalfClose, h2, h3};
 use crate::cli::Connect;
 use crate::cmd::signals::Signals;
 use crate::cmd::{explain, fdpass, pac, route, runtime};
@@ -100,6 +100,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
         let Err(error) = result else {
             let sent = async {
                 h2::all_ended().await;
+                h3::client::all_ended().await;
                 if let Some(embedded) = way.embedded {
                     embedded.drain(Duration::MAX).await;
                 }
@@ -110,6 +111,7 @@ fn execute(args: &Connect, summary: &mut Summary) -> Result<()> {
             };
         };
         let _ = tokio::time::timeout(LAST_WORDS, h2::all_ended()).await;
+        h3::client::all_ended().await;
         Err(error)
     });
     // A lookup may still be waiting in a thread; nobody waits for it.

@@ -4,7 +4,7 @@ use crate::accept::rules::Senders;
 use crate::accept::{Held, Incoming, Server};
 use crate::base::defaults::{FIN_DELAY, HEAD_TIMEOUT};
 use crate::base::{Error, Result, Target};
-use crate::carrier::{HalfClose, h2};
+use crate::carrier::{HalfClose, h2, h3};
 use crate::cli::Listen;
 use crate::cmd::dynamic::{self, Dynamic};
 use crate::cmd::signals::Signals;
@@ -175,6 +175,7 @@ async fn listen(
     let sent = async move {
         drop((tending, dialers));
         h2::all_ended().await;
+        h3::client::all_ended().await;
     };
     serve::run_until_signal(server, signals, args.drain, sent).await
 }

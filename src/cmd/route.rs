@@ -94,7 +94,7 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
     // The roots are read once, and only where there is TLS.
     let mut tls = None;
     for (n, (proxy, password)) in proxies.iter().zip(&plan.passwords).enumerate() {
-        if proxy.scheme == Scheme::Https && tls.is_none() {
+        if matches!(proxy.scheme, Scheme::Https | Scheme::H3) && tls.is_none() {
             tls = Some(plan.tls.config().map_err(Error::usage)?);
         }
         let means = means(password, proxy, plan.connect_timeout).await?;
@@ -104,7 +104,7 @@ pub async fn hops(plan: &RoutePlan, proxies: &[Proxy]) -> Result<Vec<Hop>> {
         hops.push(Hop {
             proxy: proxy.clone(),
             tls: match (&tls, proxy.scheme) {
-                (Some(tls), Scheme::Https) => Some(own_tickets(tls)),
+                (Some(tls), Scheme::Https | Scheme::H3) => Some(own_tickets(tls)),
                 _ => None,
             },
             sni: plan.sni.clone(),

@@ -28,7 +28,11 @@ impl Way<'_> {
                 via: &offer,
                 others: left.len() > 1,
             };
-            let NotOpened { error, next } = match self.through(wanted).await {
+            let through = match self.dialer.hops[self.last()].proxy.scheme {
+                Scheme::H3 => self.through_quic(wanted).await,
+                _ => self.through(wanted).await,
+            };
+            let NotOpened { error, next } = match through {
                 Ok(opened) => {
                     ladder.won(opened.carrier);
                     return Ok(opened);

@@ -5,6 +5,7 @@ mod forward;
 mod ladder;
 mod last_hop;
 pub mod proxy_header;
+mod quic;
 mod race;
 mod reach;
 pub mod resolve;
@@ -31,6 +32,7 @@ use crate::http::Field;
 use crate::http::post::Template;
 use crate::wire::{BoxWire, Deadline};
 use ladder::Ladder;
+use quic::Quic;
 use rustls::ClientConfig;
 use sessions::Sessions;
 use std::net::SocketAddr;
@@ -73,6 +75,8 @@ pub struct Dialer {
     /// With the last hop, where its carrier has them.
     sessions: Sessions,
     ladder: Ladder,
+    /// With the first hop, where it is reached over QUIC.
+    quic: Quic,
 }
 
 /// TLS with the target of every tunnel.
@@ -125,6 +129,7 @@ impl Dialer {
             out_of_reach: Mutex::default(),
             sessions: Sessions::new(connections),
             ladder: Ladder::default(),
+            quic: Quic::default(),
         }
     }
 

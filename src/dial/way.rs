@@ -93,21 +93,36 @@ impl Way<'_> {
     /// The fold: each hop's target is the next hop. Gives the connection to hop `n` before anything was
     /// said to it.
     pub async fn reach_clear(&mut self, n: usize) -> Result<(BoxWire, HalfClose)> {
+        if self.dialer.hops[0].proxy.scheme == Scheme::H3 {
+            let Some(next) = self.dialer.hops.get(1).filter(|_| n > 0) else {
+                let cause = "this is possible only with a proxy that is reached over TCP";
+                return Err(self.name(0, Error::usage(cause)));
+            };
+            let target = next.proxy.target();
+            let opened = self.quic_to(&target).await?;
+            return self.fold(1, n, opened.wire, opened.half_close).await;
+        }
         let first = &self.dialer.hops[0].proxy;
         let label = format!("proxy {first}");
         let socket = self.tcp(&first.host, first.port, Role::Proxy, &label);
         let socket = socket.await?;
-        let mut wire: BoxWire = match self.dialer.sparing {
+        let wire: BoxWire = match self.dialer.sparing {
             true => Box::new(Sparing(socket)),
             false => Box::new(socket),
         };
-        let mut half_close = HalfClose::Kept;
-        for hop in 0..n {
-            let next = &self.dialer.hops[hop + 1].proxy;
-            let target = Target::Tcp {
-                host: next.host.clone(),
-                port: next.port,
-            };
+        self.fold(0, n, wire, HalfClose::Kept).await
+    }
+
+    /// From the connection to hop `first` to that to hop `n`.
+    async fn fold(
+        &mut self,
+        first: usize,
+        n: usize,
+        mut wire: BoxWire,
+        mut half_close: HalfClose,
+    ) -> Result<(BoxWire, HalfClose)> {
+        for hop in first..n {
+            let target = self.dialer.hops[hop + 1].proxy.target();
             let via = &self.dialer.hops[hop].via;
             let (wire_to_hop, version) = self.secure(hop, wire, via).await?;
             let at = OnHop {
@@ -278,7 +293,7 @@ impl Way<'_> {
 
     /// When a POST that has not been answered is ended. With other carriers to try there is to be time
     /// left for them.
-    fn last_question(&self, others: bool) -> Deadline {
+    pub fn last_question(&self, others: bool) -> Deadline {
         match others {
             true => self.deadline.halfway(),
             false => self.deadline.earlier(refused::LAST_QUESTION),
@@ -293,7 +308,7 @@ impl Way<'_> {
             false => target.authority(),
         };
         let scheme = match hop.proxy.scheme {
-            Scheme::Https => "https",
+            Scheme::Https | Scheme::H3 => "https",
             _ => "http",
         };
         let path = || hop.path.expand(target);
@@ -321,7 +336,7 @@ impl Way<'_> {
     }
 
     /// What an answer of hop `n` means, and whether another carrier could do better.
-    fn not_opened(&self, n: usize, carrier: Carrier, error: Error) -> NotOpened {
+    pub fn not_opened(&self, n: usize, carrier: Carrier, error: Error) -> NotOpened {
         let error = match carrier {
             _ if carrier.is_post() => error.at(Stage::Post),
             _ if carrier.is_websocket() => error.at(Stage::WebSocket),
@@ -366,7 +381,7 @@ impl OnWay {
     }
 }
 
-fn first_of(via: &[Carrier], version: Version) -> Result<Carrier> {
+pub fn first_of(via: &[Carrier], version: Version) -> Result<Carrier> {
     let first = via.iter().find(|c| c.version() == version).copied();
     first.ok_or_else(|| Error::internal("no carrier of that version"))
 }

@@ -266,6 +266,7 @@ fn version(carrier: Carrier) -> &'static str {
     match carrier.version() {
         Version::Http1 => "HTTP/1.1",
         Version::Http2 => "HTTP/2",
+        Version::Http3 => "HTTP/3",
         Version::Socks => "SOCKS",
     }
 }

@@ -34,7 +34,7 @@ pub async fn begin(probe: &Probe, carrier: Carrier, target: &Target) -> Result<P
         match carrier.version() {
             Version::Http1 => h1::Post::begin(wire, &request).await.map(Post::Http1),
             Version::Http2 => h2::Post::begin(wire, &request).await.map(Post::Http2),
-            Version::Socks => Err("SOCKS has no POST".into()),
+            Version::Http3 | Version::Socks => Err("that is not looked at here".into()),
         }
     };
     let begun = timeout(patience, begun).await;

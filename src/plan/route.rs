@@ -176,7 +176,9 @@ impl RoutePlan {
         };
         let mut hops = proxies.iter().zip(&self.via);
         hops.find_map(|(proxy, via)| match via.first() {
-            _ if proxy.scheme == Scheme::Https => Some(format!("{proxy} is spoken to over TLS")),
+            _ if matches!(proxy.scheme, Scheme::Https | Scheme::H3) => {
+                Some(format!("{proxy} is spoken to over TLS"))
+            }
             Some(Carrier::H1 | Carrier::Socks) => None,
             carrier => Some(format!("{proxy} is used with {}", (*carrier?))),
         })
@@ -325,6 +327,20 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
             }
             (Scheme::Http, []) => vec![Carrier::H1],
             (Scheme::Https, []) => vec![Carrier::H2, Carrier::H1],
+            (Scheme::H3, _) if n > 0 => {
+                let cause =
+                    "h3:// can only be the first proxy: QUIC needs UDP, and tunnels carry TCP";
+                return Err(Error::usage(cause));
+            }
+            (Scheme::H3, []) => vec![Carrier::H3],
+            (Scheme::H3, typed) => {
+                let of_http3 = |c: &&Carrier| c.version() == Version::Http3;
+                let via: Vec<Carrier> = typed.iter().filter(of_http3).copied().collect();
+                if via.is_empty() {
+                    return Err(Error::usage("a proxy with h3:// takes --via h3 or h3-post"));
+                }
+                via
+            }
             (Scheme::H2c, []) => vec![Carrier::H2],
             (Scheme::H2c, typed) => {
                 // `post` is both; what cannot be had is left out.
@@ -336,7 +352,13 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
                 }
                 via
             }
-            (_, typed) => typed.to_vec(),
+            (_, typed) => {
+                if let Some(carrier) = typed.iter().find(|c| c.version() == Version::Http3) {
+                    let cause = format!("--via {carrier} needs a proxy with h3://");
+                    return Err(Error::usage(cause));
+                }
+                typed.to_vec()
+            }
         });
     }
     Ok(all)

@@ -141,7 +141,7 @@ fn words(name: impl std::fmt::Debug) -> String {
     words.fold(first, |all, word| all + " " + &word)
 }
 
-fn of_certificate(why: &CertificateError, with: With) -> Error {
+pub fn of_certificate(why: &CertificateError, with: With) -> Error {
     let untrusted = match why {
         CertificateError::Other(other) => other.0.downcast_ref::<Untrusted>(),
         _ => None,

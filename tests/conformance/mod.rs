@@ -87,5 +87,7 @@ rows!(
     h1_ws_end_to_end,
     h1_ws_end_to_end_tls,
     h2_ws_end_to_end,
-    h2_ws_end_to_end_tls
+    h2_ws_end_to_end_tls,
+    h3_end_to_end,
+    h3_post_end_to_end
 );

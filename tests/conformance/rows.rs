@@ -11,7 +11,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tuncat::accept::{Address, Listener, Rules, Server, Terminator};
 use tuncat::auth::Login;
 use tuncat::base::{Host, Proxy, Scheme, Target};
-use tuncat::carrier::{self, Carrier};
+use tuncat::carrier::{self, Carrier, Version};
 use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
 use tuncat::http::TunnelRequest;
 use tuncat::http::post::Template;
@@ -156,12 +156,28 @@ pub fn h2_ws_end_to_end_tls(start: Start) -> Making {
     Box::pin(end_to_end(start, true, Carrier::H2Ws))
 }
 
+/// In a CONNECT on HTTP/3.
+pub fn h3_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H3))
+}
+
+/// In the content of a POST on HTTP/3.
+pub fn h3_post_end_to_end(start: Start) -> Making {
+    Box::pin(end_to_end(start, true, Carrier::H3Post))
+}
+
 async fn end_to_end(start: Start, with_tls: bool, via: Carrier) -> Pair {
     let (client, acceptor) = identities();
-    let proxy = terminator(with_tls.then_some(acceptor)).await;
+    let proxy = match via {
+        Carrier::H3 | Carrier::H3Post => quic_terminator(acceptor).await,
+        _ => terminator(with_tls.then_some(acceptor)).await,
+    };
     let tls = with_tls.then(|| client.config().expect("client's settings"));
     let mut dialer = dialer(proxy, tls);
     dialer.hops[0].via = vec![via];
+    if via.version() == Version::Http3 {
+        dialer.hops[0].proxy.scheme = Scheme::H3;
+    }
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await;
     let listener = listener.expect("bind a target");
     let port = listener.local_addr().expect("address").port();
@@ -186,6 +202,12 @@ pub async fn terminator(tls: Option<TlsAcceptor>) -> u16 {
     let Address::Tcp(address) = *listener.address() else {
         panic!("a TCP listener");
     };
+    let terminator = plain_terminator(tls);
+    Server::start(vec![(listener, terminator)], Terminator::handle);
+    address.port()
+}
+
+fn plain_terminator(tls: Option<TlsAcceptor>) -> Arc<Terminator> {
     let policy = Policy {
         allow: Vec::new(),
         deny: Vec::new(),
@@ -195,9 +217,20 @@ pub async fn terminator(tls: Option<TlsAcceptor>) -> u16 {
     };
     let mut rules = Rules::new(Arc::new(TargetDialer::new(policy)));
     rules.tls = tls;
-    let terminator = Terminator::of(rules);
-    Server::start(vec![(listener, terminator)], Terminator::handle);
-    address.port()
+    Terminator::of(rules)
+}
+
+/// The same for HTTP/3: an endpoint of its own.
+async fn quic_terminator(tls: TlsAcceptor) -> u16 {
+    let config = carrier::h3::server::config(tls.config(), 100).expect("settings");
+    let endpoint = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into());
+    let endpoint = endpoint.expect("bind a terminator");
+    let port = endpoint.local_addr().expect("address").port();
+    let server = Server::start(Vec::<(Listener, ())>::new(), |(), _| async {});
+    tokio::spawn(plain_terminator(Some(tls)).serve_quic(endpoint, server.joining()));
+    // Its drain would begin with its end.
+    std::mem::forget(server);
+    port
 }
 
 /// A client whose only hop is the proxy at `port`.

@@ -22,6 +22,7 @@ mod env;
 mod envoy;
 mod half_close;
 mod hops;
+mod http3;
 mod intermediaries;
 mod mitmproxy;
 mod nc;

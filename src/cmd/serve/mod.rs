@@ -12,20 +12,24 @@ use crate::accept::{
     Address, Current, Drained, Ledger, Limits, Listener, Server, Shares, Terminator,
 };
 use crate::base::{Blame, Error, Kind, Result, Stage};
-use crate::carrier::h2;
+use crate::carrier::{h2, h3};
 use crate::cli::{Sender, Serve};
 use crate::cmd::signals::{Hangups, Signals};
 use crate::cmd::{finish, route, runtime};
 use crate::plan::RoutePlan;
 use crate::ui::log::{self, Quiet};
 use crate::ui::{report, serve as ui};
+use quinn::Endpoint;
 use rules::Read;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
 use tokio::task::JoinSet;
 use workers::Workers;
 
+/// For clients over QUIC to hear that it is over.
+const FAREWELL: Duration = Duration::from_millis(300);
 /// For what is left to send when all tunnels have ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
 
@@ -118,6 +122,12 @@ async fn serve(
         counted.metrics.not_accepted.inc();
     });
     let server = Server::start_on(listeners, how, Terminator::handle);
+    let mut endpoints = Vec::new();
+    for (address, terminator) in &terminators {
+        if let (Address::Tcp(address), Some(config)) = (address, read.quic(args)?) {
+            endpoints.extend(start_quic(*address, config, terminator.clone(), &server));
+        }
+    }
     let ready = |ready: bool| {
         if let Some(admin) = &admin {
             admin.set_ready(ready);
@@ -159,9 +169,16 @@ async fn serve(
         if upstream.is_some() {
             drop((terminators, upstream, tending));
             h2::all_ended().await;
+            h3::client::all_ended().await;
         }
     };
-    drain(server, first, signals, args.drain, sent).await
+    let drained = drain(server, first, signals, args.drain, sent).await;
+    // Whoever is cut off hears of it: nothing else would tell a peer before its path counts as dead.
+    for endpoint in &endpoints {
+        endpoint.close(h3::code::NO_ERROR.into(), b"");
+        let _ = tokio::time::timeout(FAREWELL, endpoint.wait_idle()).await;
+    }
+    drained
 }
 
 fn reload_done(ledger: &Ledger, reloaded: &Result<Read>) {
@@ -231,6 +248,26 @@ async fn listeners(args: &Serve, workers: Option<&Workers>) -> Result<Vec<(Liste
         }
     }
     Ok(all)
+}
+
+/// HTTP/3 on the UDP port of the same number. Where that is taken, clients are served without.
+fn start_quic(
+    address: SocketAddr,
+    config: quinn::ServerConfig,
+    terminator: Arc<Terminator>,
+    server: &Server,
+) -> Option<Endpoint> {
+    match Endpoint::server(config, address) {
+        Ok(endpoint) => {
+            tokio::spawn(terminator.serve_quic(endpoint.clone(), server.joining()));
+            Some(endpoint)
+        }
+        Err(error) => {
+            let text = format!("no HTTP/3 on UDP port {}: {error}", address.port());
+            report::warning(&text);
+            None
+        }
+    }
 }
 
 async fn start_admin(address: &Address, ledger: &Arc<Ledger>) -> Result<Arc<Admin>> {

@@ -6,7 +6,7 @@ use crate::accept::{Accepting, Address};
 use crate::auth::{User, Users};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Result, Secret};
-use crate::carrier::Connector;
+use crate::carrier::{Connector, h3};
 use crate::cli::Serve;
 use crate::cmd::argv;
 use crate::cmd::serve::senders;
@@ -50,6 +50,15 @@ impl Read {
 
     pub fn pin(&self) -> Option<&Pin> {
         self.tls.as_ref().map(|(_, pin)| pin)
+    }
+
+    /// HTTP/3 with the same identity, where there is TLS.
+    pub fn quic(&self, args: &Serve) -> Result<Option<quinn::ServerConfig>> {
+        let Some((acceptor, _)) = &self.tls else {
+            return Ok(None);
+        };
+        let config = h3::server::config(acceptor.config(), args.max_streams);
+        config.map(Some).map_err(Error::usage)
     }
 
     pub fn has_users(&self) -> bool {

@@ -27,6 +27,8 @@ pub enum Upstream<'a> {
     /// In the clear, with prior knowledge.
     Http2,
     Http2Tls(&'a Certificate),
+    /// Over QUIC.
+    Http3(&'a Certificate),
 }
 
 impl Envoy {
@@ -48,6 +50,23 @@ impl Envoy {
                 }],
             }}),
         );
+        Self::start(chain, cluster(target))
+    }
+
+    /// The same over QUIC.
+    pub fn terminating_quic(target: u16, certificate: &Certificate) -> Self {
+        let mut chain = terminator();
+        let manager = &mut chain["filters"][0]["typed_config"];
+        manager["codec_type"] = "HTTP3".into();
+        manager["http3_protocol_options"] = json!({ "allow_extended_connect": true });
+        let context = json!({ "common_tls_context": {
+            "alpn_protocols": ["h3"],
+            "tls_certificates": [{
+                "certificate_chain": { "filename": certificate.cert() },
+                "private_key": { "filename": certificate.key() },
+            }],
+        }});
+        chain["transport_socket"] = quic("Downstream", "downstream_tls_context", &context);
         Self::start(chain, cluster(target))
     }
 
@@ -73,6 +92,7 @@ impl Envoy {
         let version = match upstream {
             Upstream::Http1 => "http_protocol_options",
             Upstream::Http2 | Upstream::Http2Tls(_) => "http2_protocol_options",
+            Upstream::Http3(_) => "http3_protocol_options",
         };
         cluster["typed_extension_protocol_options"] = json!({
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
@@ -80,6 +100,13 @@ impl Envoy {
                 "explicit_http_config": { version: {} },
             },
         });
+        if let Upstream::Http3(certificate) = upstream {
+            let context = json!({ "sni": "localhost", "common_tls_context": {
+                "alpn_protocols": ["h3"],
+                "validation_context": { "trusted_ca": { "filename": certificate.cert() } },
+            }});
+            cluster["transport_socket"] = quic("Upstream", "upstream_tls_context", &context);
+        }
         if let Upstream::Http2Tls(certificate) = upstream {
             cluster["transport_socket"] = tls(
                 "Upstream",
@@ -100,18 +127,30 @@ impl Envoy {
     fn start(filter_chain: Value, cluster: Value) -> Self {
         let folder = folder();
         let file = folder.path().join("envoy.json");
+        let socket = &filter_chain["transport_socket"]["name"];
+        let quic = socket == "envoy.transport_sockets.quic";
         // An encapsulator would pass a trial connection on.
         let (process, port) = start_when(
             "envoy",
-            |_, port| listens(port),
+            |_, port| match quic {
+                true => receives(port),
+                false => listens(port),
+            },
             |port| {
+                let mut listener = json!({
+                    "address": address(port),
+                    // Two of them must not share a port.
+                    "enable_reuse_port": false,
+                    "filter_chains": [&filter_chain],
+                });
+                if quic {
+                    listener["address"]["socket_address"]["protocol"] = "UDP".into();
+                    listener["udp_listener_config"] = json!({ "quic_options": {} });
+                    // It insists, with one thread.
+                    listener["enable_reuse_port"] = true.into();
+                }
                 let bootstrap = json!({ "static_resources": {
-                    "listeners": [{
-                        "address": address(port),
-                        // Two of them must not share a port.
-                        "enable_reuse_port": false,
-                        "filter_chains": [&filter_chain],
-                    }],
+                    "listeners": [listener],
                     "clusters": [&cluster],
                 }});
                 fs::write(&file, bootstrap.to_string()).expect("write envoy.json");
@@ -153,6 +192,13 @@ fn program() -> PathBuf {
 fn listens(port: u16) -> bool {
     let entry = format!(" 0100007F:{port:04X} 00000000:0000 0A ");
     let table = fs::read_to_string("/proc/net/tcp").expect("the kernel's table of sockets");
+    table.lines().any(|line| line.contains(&entry))
+}
+
+/// The same of UDP.
+fn receives(port: u16) -> bool {
+    let entry = format!(" 0100007F:{port:04X} 00000000:0000 07 ");
+    let table = fs::read_to_string("/proc/net/udp").expect("the kernel's table of sockets");
     table.lines().any(|line| line.contains(&entry))
 }
 
@@ -205,6 +251,14 @@ fn filter_of(path: &str, kind: &str, config: &Value) -> Value {
 fn tls(side: &str, config: &Value) -> Value {
     let kind = format!("transport_sockets.tls.v3.{side}TlsContext");
     json!({ "name": "envoy.transport_sockets.tls", "typed_config": typed(&kind, config) })
+}
+
+fn quic(side: &str, field: &str, context: &Value) -> Value {
+    let kind = format!("transport_sockets.quic.v3.Quic{side}Transport");
+    json!({
+        "name": "envoy.transport_sockets.quic",
+        "typed_config": typed(&kind, &json!({ field: context })),
+    })
 }
 
 fn typed(kind: &str, config: &Value) -> Value {

@@ -1,0 +1,176 @@
+//! A first hop over QUIC: no TCP below it, and one connection for all tunnels.
+
+use crate::auth::Challenge;
+use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
+use crate::carrier::h3::client::Session;
+use crate::carrier::{HalfClose, Version};
+use crate::dial::credentials::Again;
+use crate::dial::way::{NotOpened, OnWay, Wanted, Way, first_of};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+use tokio::sync::Mutex as Turn;
+
+/// How long the handshake with an address is waited for where there is another one.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The connection to the proxy, as long as it takes tunnels.
+#[derive(Default)]
+pub struct Quic {
+    session: Mutex<Option<Session>>,
+    /// One makes a connection, the others wait for it.
+    making: Turn<()>,
+}
+
+impl Quic {
+    fn known(&self) -> Option<Session> {
+        let known = self.session.lock().ok()?.clone();
+        known.filter(|session| !session.is_over())
+    }
+
+    fn remember(&self, session: &Session) {
+        if let Ok(mut known) = self.session.lock() {
+            *known = Some(session.clone());
+        }
+    }
+
+    fn forget(&self) {
+        if let Ok(mut known) = self.session.lock() {
+            *known = None;
+        }
+    }
+}
+
+impl Way<'_> {
+    /// A tunnel to `wanted` through the first hop.
+    pub async fn through_quic(&mut self, wanted: Wanted<'_>) -> Result<OnWay, NotOpened> {
+        let carrier = first_of(wanted.via, Version::Http3)?;
+        let asking = self.asking(0, carrier, wanted.target).await;
+        let mut asking = asking.map_err(|e| self.name(0, e))?;
+        let mut fresh = false;
+        loop {
+            let session = match self.dialer.quic.known() {
+                Some(session) => session,
+                None => {
+                    let dialer = self.dialer;
+                    let turn = self.deadline.run(dialer.quic.making.lock()).await;
+                    let _turn = turn.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
+                    match dialer.quic.known() {
+                        Some(made) => made,
+                        None => {
+                            fresh = true;
+                            self.session().await?
+                        }
+                    }
+                }
+            };
+            self.peer = Some(session.peer());
+            let request = asking.sign(self.request(0, carrier, wanted.target)?);
+            let started = Instant::now();
+            let opening = session.open(&request, self.last_question(wanted.others));
+            let opened = self.deadline.run(opening).await;
+            self.setup.request += started.elapsed();
+            let opened = opened.unwrap_or_else(|_| Err(self.dialer.timeout(Stage::Request).into()));
+            let refused = match opened {
+                Ok(opened) => {
+                    asking.accepted();
+                    return Ok(OnWay::new(opened, HalfClose::Kept, carrier));
+                }
+                Err(refused) => refused,
+            };
+            let challenges: Option<&Vec<Challenge>> = refused.challenges.as_ref();
+            if challenges.is_none() {
+                if session.is_over() {
+                    self.dialer.quic.forget();
+                    // It was closed before it could be used: the proxy did not see the request.
+                    if !fresh {
+                        fresh = true;
+                        continue;
+                    }
+                }
+                return Err(self.not_opened(0, carrier, refused.error));
+            }
+            // Streams of a connection are all alike: the next one is as good.
+            let again = self.answer(&mut asking, refused, false).await;
+            match again.map_err(|error| self.not_opened(0, carrier, error))? {
+                Again::On(_) | Again::Anew => {}
+            }
+        }
+    }
+
+    /// A new connection to the proxy: its addresses in turn.
+    async fn session(&mut self) -> Result<Session> {
+        let hop = &self.dialer.hops[0];
+        let (host, port) = (&hop.proxy.host, hop.proxy.port);
+        let started = Instant::now();
+        let resolving = self.dialer.network.resolve(host, port);
+        let resolved = self.deadline.run(resolving).await;
+        self.setup.resolve += started.elapsed();
+        let addresses = resolved
+            .map_err(|_| self.dialer.timeout(Stage::Resolve))
+            .and_then(|result| {
+                result.map_err(|why| {
+                    let cause = format!("cannot resolve {why}");
+                    Error::new(
+                        Kind::ProxyNotResolved,
+                        Stage::Resolve,
+                        Blame::Network,
+                        cause,
+                    )
+                })
+            })
+            .map_err(|e| self.name(0, e))?;
+        let config = hop.tls.clone();
+        let config = config.ok_or_else(|| Error::internal("no TLS settings"))?;
+        let name = match hop.sni.as_ref().unwrap_or(host) {
+            Host::Ip(ip) => ip.to_string(),
+            Host::Name(name) => name.trim_end_matches('.').to_owned(),
+        };
+        let started = Instant::now();
+        let mut failed = None;
+        for (n, address) in addresses.iter().enumerate() {
+            let connecting = Session::connect(*address, &name, &config);
+            let more = n + 1 < addresses.len();
+            let connecting = async {
+                match more {
+                    true => tokio::time::timeout(PATIENCE, connecting).await.ok(),
+                    false => Some(connecting.await),
+                }
+            };
+            let connected = self.deadline.run(connecting).await;
+            self.setup.tls = started.elapsed();
+            match connected {
+                Ok(Some(Ok(session))) => {
+                    self.dialer.quic.remember(&session);
+                    return Ok(session);
+                }
+                Ok(Some(Err(error))) => failed = Some(error.peer(Some(*address))),
+                Ok(None) => {}
+                Err(_) => {
+                    let cause = format!(
+                        "no answer over QUIC within {} s",
+                        self.dialer.connect_timeout.as_secs_f64()
+                    );
+                    let late = Error::new(Kind::Timeout, Stage::Connect, Blame::Network, cause);
+                    failed = Some(late.peer(Some(*address)));
+                    break;
+                }
+            }
+        }
+        let failed = failed.unwrap_or_else(|| self.dialer.timeout(Stage::Connect));
+        Err(self.name(
+            0,
+            failed.hint("UDP may be blocked on the way: try https://"),
+        ))
+    }
+
+    /// The wire to the hop after the first, which is reached over QUIC.
+    pub async fn quic_to(&mut self, target: &Target) -> Result<OnWay> {
+        let via = self.dialer.hops[0].via.clone();
+        let wanted = Wanted {
+            target,
+            via: &via,
+            others: false,
+        };
+        self.through_quic(wanted).await.map_err(|not| not.error)
+    }
+}
