@@ -24,6 +24,7 @@ mod half_close;
 mod hops;
 mod http3;
 mod intermediaries;
+mod lossy;
 mod mitmproxy;
 mod nc;
 mod nghttpx;

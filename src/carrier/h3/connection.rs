@@ -70,7 +70,11 @@ pub async fn begin(
     Ok((control, said))
 }
 
+/// Ends it, unless it has ended by itself: why it did is not to be forgotten.
 pub fn close(connection: &Connection, code: u32, why: &str) {
+    if connection.close_reason().is_some() {
+        return;
+    }
     tracing::debug!("HTTP/3: the connection ends: {why}");
     connection.close(code.into(), why.as_bytes());
 }
