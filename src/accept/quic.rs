@@ -19,6 +19,8 @@ use std::time::{Duration, Instant};
 const UNPROVEN: usize = 64;
 /// How often a connection whose last tunnel may have ended is looked at in a drain.
 const LOOK: Duration = Duration::from_millis(100);
+/// A connection without tunnels may be there for so long.
+const IDLE: Duration = Duration::from_secs(300);
 
 impl Terminator {
     /// Serves the connections of an endpoint until the drain begins.
@@ -38,20 +40,21 @@ impl Terminator {
                 continue;
             }
             let (this, joining) = (self.clone(), joining.clone());
-            tokio::spawn(async move { this.quic_connection(incoming, joining).await });
+            let port = endpoint.local_addr().map_or(0, |here| here.port());
+            tokio::spawn(async move { this.quic_connection(incoming, port, joining).await });
         }
         // No new connections; the endpoint lives as long as what it carries.
         endpoint.set_server_config(None);
         endpoint.wait_idle().await;
     }
 
-    async fn quic_connection(self: Arc<Self>, incoming: Incoming, joining: Joining) {
+    async fn quic_connection(self: Arc<Self>, incoming: Incoming, port: u16, joining: Joining) {
         let rules = self.rules.get();
         let address = incoming.remote_address();
         let mut client = Client {
             name: address.to_string().into(),
             address: Some(address),
-            came_to: incoming.local_ip().map(|ip| SocketAddr::new(ip, 0)),
+            came_to: incoming.local_ip().map(|ip| SocketAddr::new(ip, port)),
             certificate: None,
             since: Instant::now(),
             known: Arc::default(),
@@ -97,7 +100,12 @@ impl Terminator {
     ) {
         let mut live = true;
         let mut stranger = std::pin::pin!(self.is_stranger(&client));
+        // Before its first request it has as long as a head may take.
+        let (mut patience, mut used) = (self.shares.limits().head_timeout, Instant::now());
         loop {
+            if session.tunnels() > 0 {
+                used = Instant::now();
+            }
             let coming = tokio::select! {
                 coming = session.next() => coming,
                 () = draining.begun(), if live => {
@@ -114,6 +122,12 @@ impl Terminator {
                     }
                     continue;
                 }
+                () = tokio::time::sleep(patience.max(LOOK)), if live && !patience.is_zero() => {
+                    if session.tunnels() == 0 && used.elapsed() >= patience {
+                        return session.end(h3::code::NO_ERROR, "");
+                    }
+                    continue;
+                }
                 () = &mut stranger => {
                     tracing::info!("{client}: the connection ended: no credentials in time");
                     return session.end(h3::code::EXCESSIVE_LOAD, "no credentials in time");
@@ -126,6 +140,7 @@ impl Terminator {
                 coming.reject();
                 continue;
             }
+            (patience, used) = (IDLE, Instant::now());
             let (this, client, kept) = (self.clone(), client.clone(), kept.tunnel());
             tokio::spawn(async move { this.quic_request(coming, client, kept).await });
         }

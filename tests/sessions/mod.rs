@@ -24,8 +24,8 @@ use std::net::{Ipv4Addr, Shutdown, TcpStream};
 
 const MIB: u64 = 1024 * 1024;
 /// What a stalled tunnel may hold in one process: its window, twice while a buffer grows, and a buffer
-/// on the way out.
-const BOUND: u64 = 3 * MIB;
+/// on the way out; and what the allocator keeps of those, which two threads may have had.
+const BOUND: u64 = 4 * MIB;
 
 /// How tunnels are asked for.
 #[derive(Clone, Copy)]

@@ -5,7 +5,7 @@ use crate::base::{Blame, Error, Kind as ErrorKind, Stage};
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
-use crate::carrier::h3::{ALPN, FIELDS, code, qpack, transport};
+use crate::carrier::h3::{ALPN, FIELDS, at_client, code, qpack};
 use crate::carrier::refused::{self, Head, Refused};
 use crate::carrier::{HalfClose, Opened, greeting, signature};
 use crate::http::post::{not_a_tunnel, wants_greeting};
@@ -48,8 +48,7 @@ impl Session {
         let unusable = |e: String| Error::internal(format!("QUIC: {e}"));
         let crypto = QuicClientConfig::try_from(tls).map_err(|e| unusable(e.to_string()))?;
         let mut config = ClientConfig::new(Arc::new(crypto));
-        // A proxy has no requests for us.
-        config.transport_config(transport(0));
+        config.transport_config(at_client());
         let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),

@@ -22,8 +22,10 @@ pub const ALPN: &[u8] = b"h3";
 
 /// Octets that a peer may send on one tunnel before they are read: the bound for what a stalled tunnel can pile up here.
 const STREAM_WINDOW: u32 = 1024 * 1024;
-/// The same for all tunnels of a connection.
-const CONNECTION_WINDOW: u32 = 16 * 1024 * 1024;
+/// The same for all tunnels of a connection; then they wait for those that stall. A terminator serves strangers, a client
+/// its own user.
+const STALLED_AT_SERVER: u32 = 64 * 1024 * 1024;
+const STALLED_AT_CLIENT: u32 = 512 * 1024 * 1024;
 /// Octets of a connection that were sent and not acknowledged, at most.
 const SEND_WINDOW: u64 = 4 * 1024 * 1024;
 /// Streams beside those of tunnels: control and QPACK, and room for what is only there to be ignored.
@@ -76,12 +78,23 @@ fn name(code: u64) -> String {
     found.map_or_else(|| format!("code {code:#x}"), |(_, name)| name.into())
 }
 
-/// How QUIC runs, on either side. `streams` is how many requests the other side may have at a time.
-pub fn transport(streams: u32) -> Arc<TransportConfig> {
+/// How QUIC runs at a client: a proxy has no requests for it.
+fn at_client() -> Arc<TransportConfig> {
+    let mut config = transport(0, STALLED_AT_CLIENT);
+    config.keep_alive_interval(Some(KEEPALIVE));
+    Arc::new(config)
+}
+
+/// At a terminator, whose clients may have so many requests at a time.
+fn at_server(streams: u32) -> Arc<TransportConfig> {
+    Arc::new(transport(streams, STALLED_AT_SERVER))
+}
+
+fn transport(streams: u32, window: u32) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .stream_receive_window(STREAM_WINDOW.into())
-        .receive_window(CONNECTION_WINDOW.into())
+        .receive_window(window.into())
         .send_window(SEND_WINDOW)
         .max_concurrent_bidi_streams(streams.into())
         .max_concurrent_uni_streams(OTHER_STREAMS.into())
@@ -91,12 +104,11 @@ pub fn transport(streams: u32) -> Arc<TransportConfig> {
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(
             SILENCE.as_millis() as u32,
-        ))))
-        .keep_alive_interval(Some(KEEPALIVE));
+        ))));
     let mut discovery = quinn::MtuDiscoveryConfig::default();
     discovery.upper_bound(LARGEST_PACKET);
     config.mtu_discovery_config(Some(discovery));
-    Arc::new(config)
+    config
 }
 
 /// How a connection's end looks to whoever reads or writes a wire.

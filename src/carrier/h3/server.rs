@@ -5,7 +5,7 @@ use crate::base::defaults::AGENT;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
-use crate::carrier::h3::{ALPN, code, name, qpack, transport};
+use crate::carrier::h3::{ALPN, at_server, code, name, qpack};
 use crate::carrier::{Carrier, Version};
 use crate::http::asked::{self, Method};
 use crate::http::post::{GREETING, answer_fields};
@@ -24,7 +24,7 @@ pub fn config(tls: &rustls::ServerConfig, streams: u32) -> Result<ServerConfig, 
     tls.max_early_data_size = 0;
     let crypto = QuicServerConfig::try_from(tls).map_err(|e| e.to_string())?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(transport(streams));
+    config.transport_config(at_server(streams));
     Ok(config)
 }
 

@@ -144,6 +144,11 @@ async fn serve(
             });
             reload_done(ledger, &reloaded);
             if let Ok(read) = reloaded {
+                if let Ok(Some(config)) = read.quic(args) {
+                    for endpoint in &endpoints {
+                        endpoint.set_server_config(Some(config.clone()));
+                    }
+                }
                 for (address, terminator) in &terminators {
                     let rules = read.rules(args, address, upstream.as_ref());
                     terminator.rules.set(rules);
