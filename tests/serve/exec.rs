@@ -1,9 +1,7 @@
 //! The target `exec:COMMAND`.
 
-use crate::support::process::is_at_rest;
 use crate::support::{Feed, Pattern, Serve, connect, wait_for};
 use crate::terminator::request::ask_for;
-use rustix::process::Pid;
 use tuncat::base::Target;
 
 #[test]
@@ -56,13 +54,11 @@ fn a_command_ends_with_its_tunnel() {
         let text = std::fs::read_to_string(&file).ok()?;
         text.trim().parse().ok()
     });
-    assert!(is_at_rest(Pid::from_raw(pid).expect("a pid")));
+    let lives = || std::fs::metadata(format!("/proc/{pid}/stat")).is_ok();
+    assert!(lives(), "the command has ended by itself");
     tunnel.kill().expect("kill");
     tunnel.wait().expect("wait");
-    wait_for("the command to be gone", || {
-        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-        stat.is_err().then_some(())
-    });
+    wait_for("the command to be gone", || (!lives()).then_some(()));
 }
 
 #[test]
