@@ -129,11 +129,15 @@ impl Ledger {
         self.log.as_ref()
     }
 
+    /// How many live.
+    pub fn live(&self) -> usize {
+        self.shards().map(|shard| shard.len()).sum()
+    }
+
     /// Those that live, the oldest first.
     pub fn tunnels(&self) -> Vec<Arc<Tunnel>> {
-        let lock = |shard| Mutex::lock(shard).unwrap_or_else(PoisonError::into_inner);
-        let all = self.live.iter().map(lock);
-        let mut all: Vec<_> = all
+        let mut all: Vec<_> = self
+            .shards()
             .flat_map(|shard| shard.values().cloned().collect::<Vec<_>>())
             .collect();
         all.sort_unstable_by_key(|tunnel| tunnel.id);
@@ -147,6 +151,12 @@ impl Ledger {
             let (more_to, more_from) = tunnel.bytes();
             (to + more_to, from + more_from)
         })
+    }
+
+    /// All parts, one locked at a time.
+    fn shards(&self) -> impl Iterator<Item = MutexGuard<'_, HashMap<u64, Arc<Tunnel>>>> {
+        let lock = |shard| Mutex::lock(shard).unwrap_or_else(PoisonError::into_inner);
+        self.live.iter().map(lock)
     }
 
     fn shard(&self, id: u64) -> MutexGuard<'_, HashMap<u64, Arc<Tunnel>>> {

@@ -174,7 +174,7 @@ impl fmt::Debug for Now {
 impl Collector for Now {
     fn encode(&self, mut encoder: DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let Now(ledger) = self;
-        let live = ConstGauge::new(ledger.tunnels().len() as i64);
+        let live = ConstGauge::new(ledger.live() as i64);
         let help = "Tunnels that live";
         let metric = encoder.encode_descriptor("tunnels", help, None, live.metric_type())?;
         live.encode(metric)?;

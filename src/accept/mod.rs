@@ -24,5 +24,5 @@ pub use ledger::Ledger;
 pub use limits::{Limits, Shares};
 pub use listener::{Address, Listener};
 pub use rules::{Current, Rules};
-pub use server::{Accepting, Drained, Draining, Held, Incoming, Joining, Server};
+pub use server::{Accepting, Drained, Draining, Held, Incoming, Joining, Server, name_of};
 pub use terminator::Terminator;

@@ -34,6 +34,11 @@ pub struct Incoming {
     pub held: Held,
 }
 
+/// How a client is called: its address, or `unix` for a unix socket.
+pub fn name_of(address: Option<SocketAddr>) -> String {
+    address.map_or_else(|| "unix".into(), |address| address.to_string())
+}
+
 /// Tells when no new work should begin.
 #[derive(Clone)]
 pub struct Draining(watch::Receiver<bool>);

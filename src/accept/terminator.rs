@@ -7,7 +7,7 @@ use crate::accept::ledger::{Ledger, Listed, Who};
 use crate::accept::limits::{Limits, Shares};
 use crate::accept::rules::{Current, Rules};
 use crate::accept::sniff;
-use crate::accept::{Draining, Incoming};
+use crate::accept::{Draining, Incoming, name_of};
 use crate::base::defaults::{DRAIN_HURRY, FIN_DELAY, TLS_BUFFER};
 use crate::carrier::h1::server::{self, NoRequest};
 use crate::carrier::{Carrier, HalfClose, Version, h2};
@@ -91,13 +91,12 @@ impl Terminator {
         let (address, came_to) = match deadline.run(ends).await {
             Ok(Ok(ends)) => ends,
             Ok(Err(error)) => {
-                let peer = peer.map_or_else(|| "unix".into(), |p| p.to_string());
-                return tracing::info!("{peer}: {error}");
+                return tracing::info!("{}: {error}", name_of(peer));
             }
             Err(_) => return,
         };
         let mut client = Client {
-            name: address.map_or_else(|| "unix".into(), |a| a.to_string().into()),
+            name: name_of(address).into(),
             address,
             came_to,
             certificate: None,

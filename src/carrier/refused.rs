@@ -163,6 +163,29 @@ impl From<Error> for Refused {
     }
 }
 
+/// Of an answer on HTTP/2 or HTTP/3: to a POST, success that is `no_tunnel` for that reason; else no success.
+pub fn by_answer(
+    status: u16,
+    fields: Fields,
+    no_tunnel: Option<&str>,
+    body: &[u8],
+    request: &TunnelRequest,
+) -> Refused {
+    let head = Head {
+        status,
+        reason: Vec::new(),
+        fields,
+    };
+    let error = match no_tunnel {
+        Some(why) => not_a_tunnel(&head, why, body),
+        None => error(&head, body, request),
+    };
+    Refused {
+        challenges: challenges(status, &head.fields),
+        ..Refused::from(error)
+    }
+}
+
 /// Those of an answer with that status.
 pub fn challenges(status: u16, fields: &Fields) -> Option<Vec<Challenge>> {
     let name = match status {

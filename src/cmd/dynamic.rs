@@ -1,7 +1,7 @@
 //! `listen -D`: a local proxy whose clients say where they want to go, each time.
 
 use crate::accept::local_proxy::{Client, Request};
-use crate::accept::{Address, Incoming};
+use crate::accept::{Address, Incoming, name_of};
 use crate::auth::Asked;
 use crate::base::defaults::{AGENT, HEAD_TIMEOUT};
 use crate::base::{Error, Host, Result, Secret, Target};
@@ -138,7 +138,7 @@ pub async fn handle(dynamic: Arc<Dynamic>, incoming: Incoming) {
     if !dynamic.clients.admits(peer.map(|peer| peer.ip())) {
         return;
     }
-    let name = peer.map_or_else(|| "unix".into(), |p| p.to_string());
+    let name = name_of(peer);
     let Some(client) = Client::read(socket, Deadline::after(HEAD_TIMEOUT)).await else {
         return;
     };

@@ -1,7 +1,7 @@
 //! `tuncat listen`: each connection to a local port through a tunnel of its own.
 
 use crate::accept::rules::Senders;
-use crate::accept::{Held, Incoming, Server};
+use crate::accept::{Held, Incoming, Server, name_of};
 use crate::base::defaults::{FIN_DELAY, HEAD_TIMEOUT};
 use crate::base::{Error, Result, Target};
 use crate::carrier::{HalfClose, h2, h3};
@@ -223,12 +223,11 @@ async fn handle(local: Local, incoming: Incoming) {
     let (address, came_to) = match ends {
         Ok(Ok(ends)) => ends,
         Ok(Err(error)) => {
-            let peer = peer.map_or_else(|| "unix".into(), |p| p.to_string());
-            return report::line(&format!("tuncat: {peer}: {error}"));
+            return report::line(&format!("tuncat: {}: {error}", name_of(peer)));
         }
         Err(_) => return,
     };
-    let client = address.map_or_else(|| "unix".into(), |a| a.to_string());
+    let client = name_of(address);
     let introduced = async {
         let mut tunnel = forwarding.dialer.open(&forwarding.target).await?;
         if let Some(version) = forwarding.introduce {

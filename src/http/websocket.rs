@@ -24,11 +24,7 @@ pub fn key() -> Result<Secret, String> {
 
 /// The fields offer, or agree to, [`SUBPROTOCOL`].
 pub fn offers_halves(fields: &Fields) -> bool {
-    fields.all("sec-websocket-protocol").any(|value| {
-        value
-            .split(|&b| b == b',')
-            .any(|name| name.trim_ascii() == SUBPROTOCOL.as_bytes())
-    })
+    members(fields, "sec-websocket-protocol").any(|name| name == SUBPROTOCOL.as_bytes())
 }
 
 /// A request on HTTP/1.1 wants a WebSocket.
@@ -56,11 +52,13 @@ pub fn check(fields: &Fields) -> Result<(), Refusal> {
     }
 }
 
-/// RFC 9110 §5.6.1: one member of a list, without case.
+/// One member of a list, without case.
 pub fn has_word(fields: &Fields, name: &str, word: &str) -> bool {
-    fields.all(name).any(|value| {
-        value
-            .split(|&b| b == b',')
-            .any(|member| member.trim_ascii().eq_ignore_ascii_case(word.as_bytes()))
-    })
+    members(fields, name).any(|member| member.eq_ignore_ascii_case(word.as_bytes()))
+}
+
+/// The members of a list, over all its lines (RFC 9110 §5.6.1).
+fn members<'a>(fields: &'a Fields, name: &'a str) -> impl Iterator<Item = &'a [u8]> {
+    let lines = fields.all(name);
+    lines.flat_map(|line| line.split(|&b| b == b',').map(<[u8]>::trim_ascii))
 }

@@ -47,6 +47,41 @@ use std::thread;
 
 const MIB: u64 = 1024 * 1024;
 
+/// All of a tunnel of `tuncat connect` with `args`: `len` octets to an echo and back, the end of the input first and the
+/// answer after that, the end of the target first, and a target that resets, which exits with one of `reset`.
+#[track_caller]
+fn carries_all(args: &[&str], len: u64, reset: &[i32]) {
+    let echo = Target::echo();
+    let run = connect(args).arg(echo.addr()).feed(Feed::Pattern(21, len));
+    let output = run.hash_only().run().expect_clean();
+    assert_eq!(output.stdout_sha256, Pattern::sha256(21, len), "{args:?}");
+    let late = Target::answers_after_eof(22, 2 * MIB);
+    let run = connect(args).arg(late.addr()).feed(Feed::Pattern(23, MIB));
+    let output = run.hash_only().run().expect_clean();
+    assert_eq!(
+        output.stdout_sha256,
+        Pattern::sha256(22, 2 * MIB),
+        "{args:?}"
+    );
+    assert_eq!(
+        late.received(1),
+        (MIB, Pattern::sha256(23, MIB)),
+        "{args:?}"
+    );
+    let first = Target::ends_first(24, MIB);
+    let run = connect(args).arg(first.addr()).feed(Feed::Open(Vec::new()));
+    let output = run.hash_only().run().expect_clean();
+    assert_eq!(output.stdout_sha256, Pattern::sha256(24, MIB), "{args:?}");
+    let resets = Target::resets(25, 10);
+    let run = connect(args).arg(resets.addr()).stdin(*b"x").run();
+    assert!(
+        reset.contains(&run.code),
+        "{args:?}: {} {}",
+        run.code,
+        run.stderr
+    );
+}
+
 /// Sends 16 MiB through `tuncat connect` with `args` to an echo and back: they arrive whole, and nothing is on stderr.
 fn echo_through_connect(args: &[&str]) {
     let echo = Target::echo();

@@ -6,7 +6,7 @@ use crate::support::{Serve, Target, connect as run, wait_for};
 use crate::terminator::request::{connect, connect_request, open, read_head};
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
 
 /// `serve` behind a real HAProxy knows the clients by their own addresses.
 #[test]
@@ -107,22 +107,28 @@ fn others_are_not_believed() {
     );
 }
 
+/// An echo behind a header of so many octets, or else a line; and the headers that come.
+fn headed_echo(length: Option<usize>) -> (Target, Receiver<Vec<u8>>) {
+    let (sender, headers) = channel();
+    let target = Target::start(move |mut stream: TcpStream, _| {
+        let mut header = Vec::new();
+        let whole = |h: &[u8]| length.map_or(h.ends_with(b"\r\n"), |n| h.len() == n);
+        while !whole(&header) {
+            let mut octet = [0];
+            stream.read_exact(&mut octet)?;
+            header.push(octet[0]);
+        }
+        sender.send(header).ok();
+        std::io::copy(&mut &stream, &mut &stream).map(drop)
+    });
+    (target, headers)
+}
+
 #[test]
 fn towards_targets() {
     for (version, length) in [("v1", None), ("v2", Some(28))] {
         let serve = Serve::with(&["--proxy-protocol", version]);
-        let (sender, headers) = channel();
-        let target = Target::start(move |mut stream: TcpStream, _| {
-            let mut header = Vec::new();
-            let whole = |h: &[u8]| length.map_or(h.ends_with(b"\r\n"), |n| h.len() == n);
-            while !whole(&header) {
-                let mut octet = [0];
-                stream.read_exact(&mut octet)?;
-                header.push(octet[0]);
-            }
-            sender.send(header).ok();
-            std::io::copy(&mut &stream, &mut &stream).map(drop)
-        });
+        let (target, headers) = headed_echo(length);
         let mut stream = open(serve.port, &target.addr());
         let (client, came_to) = (stream.local_addr().expect("address"), serve.port);
         stream.write_all(b"hello").expect("send");
@@ -152,19 +158,7 @@ fn towards_targets() {
 #[test]
 fn haproxy_takes_ours() {
     let serve = Serve::with(&["--proxy-protocol", "v2"]);
-    let (sender, headers) = channel();
-    let target = Target::start(move |mut stream: TcpStream, _| {
-        let mut line = Vec::new();
-        while !line.ends_with(b"\r\n") {
-            let mut octet = [0];
-            stream.read_exact(&mut octet)?;
-            line.push(octet[0]);
-        }
-        sender
-            .send(String::from_utf8_lossy(&line).into_owned())
-            .ok();
-        std::io::copy(&mut &stream, &mut &stream).map(drop)
-    });
+    let (target, headers) = headed_echo(None);
     let behind = target.port;
     let haproxy = Haproxy::start(Front::Clear, |port, _| {
         format!(
@@ -176,6 +170,7 @@ fn haproxy_takes_ours() {
     let output = run(["-x", &serve.url, &address]).stdin(*b"hello").run();
     assert_eq!(output.expect_clean().stdout, b"hello");
     let line = wait_for("the header", || headers.try_recv().ok());
+    let line = String::from_utf8_lossy(&line);
     assert!(
         line.starts_with("PROXY TCP4 127.0.0.1 127.0.0.1 "),
         "{line}"
@@ -186,19 +181,7 @@ fn haproxy_takes_ours() {
 #[test]
 fn through_listen() {
     let serve = Serve::start();
-    let (sender, headers) = channel();
-    let target = Target::start(move |mut stream: TcpStream, _| {
-        let mut line = Vec::new();
-        while !line.ends_with(b"\r\n") {
-            let mut octet = [0];
-            stream.read_exact(&mut octet)?;
-            line.push(octet[0]);
-        }
-        sender
-            .send(String::from_utf8_lossy(&line).into_owned())
-            .ok();
-        std::io::copy(&mut &stream, &mut &stream).map(drop)
-    });
+    let (target, headers) = headed_echo(None);
     let args = ["-x", &serve.url, "--proxy-protocol", "v1"];
     let spec = format!("0:{}", target.addr());
     let listen = crate::support::Listen::start(&args, &[&spec]);
@@ -210,6 +193,7 @@ fn through_listen() {
         listen.ports[0],
     );
     let line = headers.recv().expect("a header");
+    let line = String::from_utf8_lossy(&line);
     assert_eq!(
         line,
         format!("PROXY TCP4 127.0.0.1 127.0.0.1 {client} {port}\r\n")
@@ -222,7 +206,7 @@ fn through_listen() {
         .expect("send");
     stream.read_exact(&mut [0; 5]).expect("echo");
     assert_eq!(
-        headers.recv().expect("a header"),
+        String::from_utf8_lossy(&headers.recv().expect("a header")),
         "PROXY TCP4 192.0.2.7 192.0.2.1 1000 80\r\n"
     );
     let mut wrong = connect(listen.ports[0]);

@@ -96,7 +96,7 @@ async fn websocket(
         let body = body(&head, rest, &mut wire, refused::patience(last_question)).await;
         return Err(refused::no_websocket(&head.into(), why, &body));
     }
-    let halves = ws::has_halves(fields);
+    let halves = ws::offers_halves(fields);
     let below: BoxWire = match rest.is_empty() {
         true => wire,
         false => Box::new(Prefixed::new(rest, wire)),

@@ -217,24 +217,16 @@ async fn opened(
     if !success || no_tunnel.is_some() {
         let body = body(receive, refused::patience(last_question)).await;
         send.send_reset(Reason::CANCEL);
-        let head = refused::Head {
-            status,
-            reason: Vec::new(),
-            fields,
-        };
-        let error = match no_tunnel {
-            Some(why) => refused::not_a_tunnel(&head, &why, &body),
-            None => refused::error(&head, &body, request),
-        };
+        let refused = refused::by_answer(status, fields, no_tunnel.as_deref(), &body, request);
         return Err(NotOpened {
-            challenges: refused::challenges(status, &head.fields),
-            ..NotOpened::for_good(error)
+            challenges: refused.challenges,
+            ..NotOpened::for_good(refused.error)
         });
     }
     let mut wire: BoxWire = Box::new(Stream::new(kind, send, receive, slot));
     let mut half_close = HalfClose::Kept;
     if request.is_websocket() {
-        let halves = ws::has_halves(&fields);
+        let halves = ws::offers_halves(&fields);
         if !halves {
             half_close = HalfClose::Unknown;
         }

@@ -6,7 +6,7 @@ use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
 use crate::carrier::h3::{ALPN, FIELDS, at_client, code, qpack};
-use crate::carrier::refused::{self, Head, Refused};
+use crate::carrier::refused::{self, Refused};
 use crate::carrier::{HalfClose, Opened, greeting, signature};
 use crate::http::post::{not_a_tunnel, wants_greeting};
 use crate::http::request::Method;
@@ -119,19 +119,10 @@ impl Session {
             let mut body = Vec::new();
             let mut stream = Stream::new(kind, self.connection.clone(), (send, receive), counted);
             let _ = patience.run(read_body(&mut stream, &mut body)).await;
-            let head = Head {
-                status,
-                reason: Vec::new(),
-                fields,
-            };
-            let error = match no_tunnel {
-                Some(why) => refused::not_a_tunnel(&head, &why, &body),
-                None => refused::error(&head, &body, request),
-            };
-            return Err(Refused {
-                challenges: refused::challenges(status, &head.fields),
-                ..Refused::from(error)
-            });
+            let no_tunnel = no_tunnel.as_deref();
+            return Err(refused::by_answer(
+                status, fields, no_tunnel, &body, request,
+            ));
         }
         let stream = Stream::new(kind, self.connection.clone(), (send, receive), counted);
         let mut wire: BoxWire = Box::new(stream);
@@ -149,7 +140,7 @@ impl Session {
     /// The final answer's status and fields.
     async fn answer(&self, receive: &mut RecvStream) -> Result<(u16, Fields), Error> {
         for _ in 0..=INTERIM_ANSWERS {
-            let lines = self.headers(receive).await.map_err(|wrong| match wrong {
+            let lines = Self::lines(receive).await.map_err(|wrong| match wrong {
                 Wrong::Connection(code, why) => {
                     connection::close(&self.connection, code, why);
                     closed(format!("not HTTP/3: {why}"))
@@ -189,34 +180,21 @@ impl Session {
         ))
     }
 
-    async fn headers(&self, receive: &mut RecvStream) -> Result<Vec<qpack::FieldLine>, Wrong> {
-        loop {
-            let Some((kind, length)) = frame::head(receive).await? else {
-                return Err(Wrong::Broken(std::io::Error::other(
-                    "closed the stream before answering",
-                )));
-            };
-            match kind {
-                frame::HEADERS => {
-                    let section = frame::content(receive, length, FIELDS).await?;
-                    return qpack::decode(&section, FIELDS).map_err(|bad| match bad {
-                        qpack::Bad::Coding => Wrong::Connection(
-                            code::QPACK_DECOMPRESSION_FAILED,
-                            "fields that cannot be decoded",
-                        ),
-                        qpack::Bad::TooLong => Wrong::Connection(
-                            code::EXCESSIVE_LOAD,
-                            "the answer's fields are too long",
-                        ),
-                    });
-                }
-                _ if frame::is_misplaced(kind) || kind == frame::DATA => {
-                    let why = "a frame before the answer";
-                    return Err(Wrong::Connection(code::FRAME_UNEXPECTED, why));
-                }
-                _ => frame::skip(receive, length).await?,
+    async fn lines(receive: &mut RecvStream) -> Result<Vec<qpack::FieldLine>, Wrong> {
+        let length = frame::headers(receive, "a frame before the answer").await?;
+        let length = length.ok_or_else(|| {
+            Wrong::Broken(std::io::Error::other("closed the stream before answering"))
+        })?;
+        let section = frame::content(receive, length, FIELDS).await?;
+        qpack::decode(&section, FIELDS).map_err(|bad| match bad {
+            qpack::Bad::Coding => Wrong::Connection(
+                code::QPACK_DECOMPRESSION_FAILED,
+                "fields that cannot be decoded",
+            ),
+            qpack::Bad::TooLong => {
+                Wrong::Connection(code::EXCESSIVE_LOAD, "the answer's fields are too long")
             }
-        }
+        })
     }
 }
 

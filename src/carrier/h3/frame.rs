@@ -76,6 +76,24 @@ pub async fn head(stream: &mut RecvStream) -> Result<Option<(u64, u64)>, Wrong> 
     Ok(Some((kind, length)))
 }
 
+/// Passes over what means nothing, up to the HEADERS that a message begins with: its length, or nothing at the end of the
+/// stream. `misplaced` says what is wrong of any other frame (RFC 9114 §4.1).
+pub async fn headers(
+    stream: &mut RecvStream,
+    misplaced: &'static str,
+) -> Result<Option<u64>, Wrong> {
+    while let Some((kind, length)) = head(stream).await? {
+        match kind {
+            HEADERS => return Ok(Some(length)),
+            _ if is_misplaced(kind) || kind == DATA => {
+                return Err(Wrong::Connection(code::FRAME_UNEXPECTED, misplaced));
+            }
+            _ => skip(stream, length).await?,
+        }
+    }
+    Ok(None)
+}
+
 /// The content of a frame, of `most` octets.
 pub async fn content(stream: &mut RecvStream, length: u64, most: usize) -> Result<Vec<u8>, Wrong> {
     if length > most as u64 {

@@ -48,7 +48,6 @@ pub mod code {
     pub const FRAME_UNEXPECTED: u32 = 0x105;
     pub const FRAME_ERROR: u32 = 0x106;
     pub const EXCESSIVE_LOAD: u32 = 0x107;
-    pub const ID_ERROR: u32 = 0x108;
     pub const SETTINGS_ERROR: u32 = 0x109;
     pub const MISSING_SETTINGS: u32 = 0x10a;
     pub const REQUEST_REJECTED: u32 = 0x10b;

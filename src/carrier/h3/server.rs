@@ -39,17 +39,11 @@ pub struct Session {
 }
 
 /// A request that is coming.
-pub struct Coming {
-    connection: Connection,
-    streams: (SendStream, RecvStream),
-    counted: Counted,
-}
+pub struct Coming(Answering);
 
 /// A request that waits for its answer.
 pub struct Asking {
-    connection: Connection,
-    streams: (SendStream, RecvStream),
-    counted: Counted,
+    answering: Answering,
     pub method: String,
     authority: Option<String>,
     path: String,
@@ -73,11 +67,11 @@ impl Session {
         let streams = self.connection.accept_bi().await.ok()?;
         let id = quinn::VarInt::from(streams.0.id()).into_inner();
         self.next.fetch_max(id + 4, Ordering::Relaxed);
-        Some(Coming {
+        Some(Coming(Answering {
             connection: self.connection.clone(),
             counted: Counted::new(&self.tunnels, None),
             streams,
-        })
+        }))
     }
 
     pub fn tunnels(&self) -> usize {
@@ -103,21 +97,21 @@ impl Session {
 impl Coming {
     /// Refuses it unread: the client may send it again elsewhere (RFC 9114 §4.1.1).
     pub fn reject(mut self) {
-        let _ = self.streams.0.reset(code::REQUEST_REJECTED.into());
-        let _ = self.streams.1.stop(code::REQUEST_REJECTED.into());
+        let _ = self.0.streams.0.reset(code::REQUEST_REJECTED.into());
+        let _ = self.0.streams.1.stop(code::REQUEST_REJECTED.into());
     }
 
     /// Reads its fields, of `most` octets. Nothing where there is no request to be answered.
     pub async fn read(mut self, most: usize) -> Option<Result<Asking, Box<(Answering, Refusal)>>> {
         match self.lines(most).await {
             Ok(Ok(lines)) => Some(self.understand(lines)),
-            Ok(Err(refusal)) => Some(Err(Box::new((self.answering(), refusal)))),
+            Ok(Err(refusal)) => Some(Err(Box::new((self.0, refusal)))),
             Err(Wrong::Connection(code, why)) => {
-                connection::close(&self.connection, code, why);
+                connection::close(&self.0.connection, code, why);
                 None
             }
             Err(Wrong::Broken(_)) => {
-                let _ = self.streams.0.reset(code::REQUEST_INCOMPLETE.into());
+                let _ = self.0.streams.0.reset(code::REQUEST_INCOMPLETE.into());
                 None
             }
         }
@@ -127,47 +121,24 @@ impl Coming {
         &mut self,
         most: usize,
     ) -> Result<Result<Vec<qpack::FieldLine>, Refusal>, Wrong> {
-        let receive = &mut self.streams.1;
-        loop {
-            let Some((kind, length)) = frame::head(receive).await? else {
-                return Err(Wrong::Broken(io::ErrorKind::UnexpectedEof.into()));
-            };
-            match kind {
-                frame::HEADERS if length > most as u64 => {
-                    let details = format!("the request's fields are longer than {most} bytes");
-                    let refusal = Refusal::new(ProxyError::HttpRequestError, details);
-                    return Ok(Err(refusal.status(431)));
-                }
-                frame::HEADERS => {
-                    let section = frame::content(receive, length, most).await?;
-                    return match qpack::decode(&section, most) {
-                        Ok(lines) => Ok(Ok(lines)),
-                        Err(qpack::Bad::Coding) => Err(Wrong::Connection(
-                            code::QPACK_DECOMPRESSION_FAILED,
-                            "fields that cannot be decoded",
-                        )),
-                        Err(qpack::Bad::TooLong) => {
-                            let details =
-                                format!("the request's fields are longer than {most} bytes");
-                            let refusal = Refusal::new(ProxyError::HttpRequestError, details);
-                            Ok(Err(refusal.status(431)))
-                        }
-                    };
-                }
-                _ if frame::is_misplaced(kind) || kind == frame::DATA => {
-                    let why = "a frame before the request";
-                    return Err(Wrong::Connection(code::FRAME_UNEXPECTED, why));
-                }
-                _ => frame::skip(receive, length).await?,
-            }
+        let receive = &mut self.0.streams.1;
+        let length = frame::headers(receive, "a frame before the request").await?;
+        let length = length.ok_or_else(|| Wrong::Broken(io::ErrorKind::UnexpectedEof.into()))?;
+        let too_long = || {
+            let details = format!("the request's fields are longer than {most} bytes");
+            Refusal::new(ProxyError::HttpRequestError, details).status(431)
+        };
+        if length > most as u64 {
+            return Ok(Err(too_long()));
         }
-    }
-
-    fn answering(self) -> Answering {
-        Answering {
-            connection: self.connection,
-            streams: self.streams,
-            counted: self.counted,
+        let section = frame::content(receive, length, most).await?;
+        match qpack::decode(&section, most) {
+            Ok(lines) => Ok(Ok(lines)),
+            Err(qpack::Bad::Coding) => Err(Wrong::Connection(
+                code::QPACK_DECOMPRESSION_FAILED,
+                "fields that cannot be decoded",
+            )),
+            Err(qpack::Bad::TooLong) => Ok(Err(too_long())),
         }
     }
 
@@ -208,15 +179,13 @@ impl Coming {
             wrong = Some("a pseudo-header field is missing");
         }
         if let Some(why) = wrong {
-            let mut answering = self.answering();
+            let mut answering = self.0;
             let _ = answering.streams.0.reset(code::MESSAGE_ERROR.into());
             let refusal = Refusal::new(ProxyError::HttpRequestError, why);
             return Err(Box::new((answering, refusal)));
         }
         Ok(Asking {
-            connection: self.connection,
-            streams: self.streams,
-            counted: self.counted,
+            answering: self.0,
             method: method.unwrap_or_default(),
             authority,
             path: path.unwrap_or_default(),
@@ -258,15 +227,11 @@ impl Asking {
 
     /// Returns when the client no longer wants it.
     pub async fn withdrawn(&mut self) {
-        let _ = self.streams.0.stopped().await;
+        let _ = self.answering.streams.0.stopped().await;
     }
 
     pub fn answering(self) -> Answering {
-        Answering {
-            connection: self.connection,
-            streams: self.streams,
-            counted: self.counted,
-        }
+        self.answering
     }
 }
 

@@ -7,13 +7,12 @@ mod wire;
 
 pub use wire::WebSocket;
 
-use crate::http::Fields;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 
 /// What both sides have to say for the ends of directions to be told apart (`Sec-WebSocket-Protocol`).
-pub use crate::http::websocket::SUBPROTOCOL;
+pub use crate::http::websocket::{SUBPROTOCOL, offers_halves};
 
 /// RFC 6455 §1.3.
 const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
@@ -22,11 +21,6 @@ const GUID: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 pub fn accept_of(key: &[u8]) -> String {
     let both = [key, GUID.as_bytes()].concat();
     STANDARD.encode(digest(&SHA1_FOR_LEGACY_USE_ONLY, &both))
-}
-
-/// The other side speaks our subprotocol.
-pub fn has_halves(fields: &Fields) -> bool {
-    crate::http::websocket::offers_halves(fields)
 }
 
 #[cfg(test)]
