@@ -55,7 +55,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__bench)
-            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
+            opts="-x -U -H -k -E -w -4 -6 -m -t -O -P -n -v -h --target-is --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --congestion --ipv4 --ipv6 --resolve --mode --rate --time --rounds --warm-up --streams --bytes --size --tunnels --hold --cold --compare --endpoint --command --no-direct --watch --server --json --html --verbose --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -162,6 +162,10 @@ _tuncat() {
                     return 0
                     ;;
                 -w)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --congestion)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -272,7 +276,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__connect)
-            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --explain --verbose --json --help"
+            opts="-x -U -H -k -E -w -4 -6 -i -N -z -v -h --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --congestion --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --idle-timeout --fin-now --fin-delay --zero-io --fdpass --explain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -378,6 +382,10 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --congestion)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --resolve)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -426,7 +434,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__doctor)
-            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
+            opts="-x -U -H -k -E -4 -6 -v -w -h --tls --eof --idle --direct --oracle --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --congestion --ipv4 --ipv6 --resolve --json --verbose --connect-timeout --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -532,6 +540,10 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --congestion)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --resolve)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -566,7 +578,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__listen)
-            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --proxy-protocol --proxy-protocol-from --warm --connections --idle-timeout --drain --explain --verbose --json --help"
+            opts="-L -D -x -U -H -k -E -w -4 -6 -i -v -h --local --dynamic --allow-clients --proxy --profile --config --from-profile --via --path --pac --no-proxy --proxy-user --proxy-pass-file --netrc --netrc-file --proxy-auth-command --proxy-auth --header --insecure --cacert --pin --cert --key --sni --tls-roots --connect-timeout --congestion --ipv4 --ipv6 --resolve --inner-tls --inner-insecure --inner-cacert --inner-pin --inner-cert --inner-key --inner-sni --inner-alpn --proxy-protocol --proxy-protocol-from --warm --connections --idle-timeout --drain --explain --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -692,6 +704,10 @@ _tuncat() {
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
+                --congestion)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
                 --resolve)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -756,7 +772,7 @@ _tuncat() {
             return 0
             ;;
         tuncat__subcmd__serve)
-            opts="-l -i -v -h --listen --reuse-port --workers --proxy-protocol-from --check --cert --key --self-signed --client-ca --auth --auth-file --allow-clients --allow --deny --rules --forward --allow-builtin --allow-exec --proxy-protocol --upstream --max-connections --max-tunnels --max-tunnels-per-client --max-rate --max-streams --max-header --header-timeout --auth-timeout --idle-timeout --max-lifetime --drain --drain-delay --inner --inner-allow --inner-deny --inner-header --inner-upgrade --inner-other --admin --access-log --access-log-format --verbose --json --help"
+            opts="-l -i -v -h --listen --reuse-port --workers --proxy-protocol-from --check --via --cert --key --self-signed --client-ca --auth --auth-file --allow-clients --allow --deny --rules --forward --allow-builtin --allow-exec --proxy-protocol --upstream --max-connections --max-tunnels --max-tunnels-per-client --max-rate --congestion --max-streams --max-header --header-timeout --auth-timeout --idle-timeout --max-lifetime --drain --drain-delay --inner --inner-allow --inner-deny --inner-header --inner-upgrade --inner-other --admin --access-log --access-log-format --verbose --json --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -775,6 +791,10 @@ _tuncat() {
                     return 0
                     ;;
                 --proxy-protocol-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --via)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -839,6 +859,10 @@ _tuncat() {
                     return 0
                     ;;
                 --max-rate)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --congestion)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;

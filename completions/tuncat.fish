@@ -36,7 +36,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s x -l proxy -d 
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l via -d 'Carriers to use with the (last) proxy, in order of preference: auto, or h3, h2, h1, h3-post, h2-post, h1-post, post, ws' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -52,6 +52,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l key -d 'The ke
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l congestion -d 'What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-cacert -d 'Trust the certificate authorities in this PEM file for the target' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand connect" -l inner-pin -d 'Trust the target that holds this public key, and no other' -r
@@ -82,7 +83,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s x -l proxy -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l via -d 'Carriers to use with the (last) proxy, in order of preference: auto, or h3, h2, h1, h3-post, h2-post, h1-post, post, ws' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -98,6 +99,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l key -d 'The key
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l congestion -d 'What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-cacert -d 'Trust the certificate authorities in this PEM file for the target' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -l inner-pin -d 'Trust the target that holds this public key, and no other' -r
@@ -125,6 +127,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand listen" -s h -l help -d 'P
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -s l -l listen -d 'Where to listen: ADDRESS:PORT, PORT, *:PORT, unix:PATH or systemd:; repeatable' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l workers -d 'Threads with a listener of their own each (SO_REUSEPORT), instead of one for all threads' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l proxy-protocol-from -d 'Load balancers that begin each connection with a PROXY header, version 1 or 2: ADDRESS[/LENGTH] or \'unix\'; repeatable' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l via -d 'Carriers to answer, such as h2,h3 or post; all if not given' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l cert -d 'Speak TLS with this certificate chain (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l key -d 'The certificate\'s key (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l client-ca -d 'Serve only clients with a certificate of an authority in this PEM file; repeatable' -r -F
@@ -141,7 +144,8 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-connections 
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-tunnels -d 'Tunnels at the same time [0: no limit]' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-tunnels-per-client -d 'Tunnels of one client at the same time [0: no limit]' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-rate -d 'Requests for tunnels of one client address in a second [0: no limit]' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-streams -d 'Tunnels of one HTTP/2 session at the same time' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l congestion -d 'What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-streams -d 'Tunnels of one HTTP/2 session, or of one connection of HTTP/3, at the same time' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l max-header -d 'Bytes of a request\'s head' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l header-timeout -d 'From the beginning of a connection to the end of its request\'s head, in total' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand serve" -l auth-timeout -d 'From the beginning of a connection to the first request with credentials that are right' -r
@@ -173,7 +177,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s x -l proxy -d 'P
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l via -d 'Carriers to use with the (last) proxy, in order of preference: auto, or h3, h2, h1, h3-post, h2-post, h1-post, post, ws' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -189,6 +193,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l key -d 'The key 
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s w -l connect-timeout -d 'Seconds until the tunnel must be open; 0 for no limit' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l congestion -d 'What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand bench" -s m -l mode -d 'What to measure' -r -f -a "stream\t'Throughput, each way'
 ping\t'Round trips of small messages'
@@ -225,7 +230,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s x -l proxy -d '
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l profile -d 'Profile to take options from' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l config -d 'File with profiles, instead of ~/.config/tuncat/config.toml' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l from-profile -d 'Where the way comes from, if it is a profile' -r
-complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l via -d 'Carriers to use with the (last) proxy, in order of preference: auto, or h3, h2, h1, h3-post, h2-post, h1-post, post, ws' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l path -d 'Path of POST and WebSocket tunnels at the (last) proxy' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l pac -d 'Script that says which proxy is for what (PAC): a file, or an http, https or file URL' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s U -l proxy-user -d 'User and password for the (first) proxy' -r
@@ -240,6 +245,7 @@ complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s E -l cert -d 'O
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l key -d 'The key of --cert (PEM)' -r -F
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l sni -d 'Name to ask for, and to find in the certificate, instead of the proxy\'s host' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls-roots -d 'Authorities to trust where none is named: native, webpki or both' -r
+complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l congestion -d 'What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l resolve -d 'Address to use for a host and port instead of asking the resolver' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -s w -l connect-timeout -d 'Seconds for each probe; 0 for no limit' -r
 complete -c tuncat -n "__fish_tuncat_using_subcommand doctor" -l tls -d 'Look at TARGET\'s certificate, whatever its port; without this on port 443 only'

@@ -7,7 +7,7 @@ use crate::accept::ledger::Who;
 use crate::accept::limits::{Share, Whose};
 use crate::accept::rules::Rules;
 use crate::auth::Checked;
-use crate::carrier::{Connected, Errand};
+use crate::carrier::{Carrier, Connected, Errand};
 use crate::http::asked::Method;
 use crate::http::{Asked, Field, Fields, ProxyError, Refusal, via};
 use crate::wire::Deadline;
@@ -32,6 +32,11 @@ impl Terminator {
         who: &mut Who,
     ) -> Result<Admitted, Refusal> {
         via::check(fields)?;
+        if matches!(asked.method, Method::WebSocket { .. }) && who.carrier == Carrier::H2 {
+            // Its method does not tell.
+            who.carrier = Carrier::H2Ws;
+        }
+        rules.check_carrier(who.carrier)?;
         let ip = client.address.map(|a| a.ip());
         self.shares.request(ip)?;
         who.user = self

@@ -3,7 +3,7 @@
 use crate::accept::client::{Client, Kept};
 use crate::accept::ledger::Who;
 use crate::accept::server::Joining;
-use crate::accept::{Draining, Terminator};
+use crate::accept::{Draining, Server, Terminator};
 use crate::base::defaults::LINGER;
 use crate::carrier::Carrier;
 use crate::carrier::h3::{self, server};
@@ -11,6 +11,7 @@ use crate::http::Refusal;
 use crate::tls::certificate;
 use quinn::{Endpoint, Incoming};
 use rustls::pki_types::CertificateDer;
+use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -23,9 +24,25 @@ const LOOK: Duration = Duration::from_millis(100);
 const IDLE: Duration = Duration::from_secs(300);
 
 impl Terminator {
+    /// Listens on UDP at `address`, as long as `server` does on TCP.
+    pub fn start_quic(
+        self: Arc<Self>,
+        address: SocketAddr,
+        config: quinn::ServerConfig,
+        server: &Server,
+    ) -> io::Result<Endpoint> {
+        let endpoint = Endpoint::server(config, address)?;
+        let port = endpoint.local_addr()?.port();
+        self.quic_port.get_or_init(|| port);
+        tokio::spawn(self.serve_quic(endpoint.clone(), server.joining()));
+        Ok(endpoint)
+    }
+
     /// Serves the connections of an endpoint until the drain begins.
-    pub async fn serve_quic(self: Arc<Self>, endpoint: Endpoint, joining: Joining) {
+    async fn serve_quic(self: Arc<Self>, endpoint: Endpoint, joining: Joining) {
         let mut draining = joining.draining();
+        // Each handshake under way holds it once.
+        let handshakes = Arc::new(());
         loop {
             let incoming = tokio::select! {
                 incoming = endpoint.accept() => incoming,
@@ -34,21 +51,32 @@ impl Terminator {
             let Some(incoming) = incoming else {
                 return;
             };
-            let crowded = endpoint.open_connections() > UNPROVEN;
+            // What is being refused, or waits for its first request, is not counted: it has proved its address, or costs nothing.
+            let crowded = Arc::strong_count(&handshakes) > UNPROVEN;
             if crowded && incoming.may_retry() && !incoming.remote_address_validated() {
                 let _ = incoming.retry();
                 continue;
             }
             let (this, joining) = (self.clone(), joining.clone());
             let port = endpoint.local_addr().map_or(0, |here| here.port());
-            tokio::spawn(async move { this.quic_connection(incoming, port, joining).await });
+            let handshake = handshakes.clone();
+            tokio::spawn(async move {
+                this.quic_connection(incoming, port, joining, handshake)
+                    .await;
+            });
         }
         // No new connections; the endpoint lives as long as what it carries.
         endpoint.set_server_config(None);
         endpoint.wait_idle().await;
     }
 
-    async fn quic_connection(self: Arc<Self>, incoming: Incoming, port: u16, joining: Joining) {
+    async fn quic_connection(
+        self: Arc<Self>,
+        incoming: Incoming,
+        port: u16,
+        joining: Joining,
+        under_way: Arc<()>,
+    ) {
         let rules = self.rules.get();
         let address = incoming.remote_address();
         let mut client = Client {
@@ -82,6 +110,7 @@ impl Terminator {
                 return;
             }
         };
+        drop(under_way);
         let shown = connection.peer_identity();
         let shown = shown.and_then(|all| all.downcast::<Vec<CertificateDer<'static>>>().ok());
         if let Some(certificate) = shown.as_deref().and_then(|all| all.first()) {

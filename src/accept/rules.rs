@@ -4,7 +4,7 @@ use crate::accept::inner::Inner;
 use crate::accept::proxy_protocol;
 use crate::auth::Users;
 use crate::base::Target;
-use crate::carrier::Connector;
+use crate::carrier::{Carrier, Connector};
 use crate::http::{ProxyError, Refusal};
 use crate::policy::Clients;
 use crate::wire::Socket;
@@ -21,6 +21,8 @@ pub struct Rules {
     pub forward: Option<Target>,
     /// Speak TLS.
     pub tls: Option<TlsAcceptor>,
+    /// Those that are answered; all if empty.
+    pub carriers: Vec<Carrier>,
     /// Ask for a user and password.
     pub users: Option<Arc<Users>>,
     /// Who the holders of client certificates are.
@@ -39,6 +41,7 @@ impl Rules {
         Rules {
             forward: None,
             tls: None,
+            carriers: Vec::new(),
             users: None,
             certificates: Certificates::default(),
             clients: Clients::default(),
@@ -46,6 +49,22 @@ impl Rules {
             connector,
             inner: None,
         }
+    }
+}
+
+impl Rules {
+    /// Whether requests by `carrier` are answered at all.
+    pub fn check_carrier(&self, carrier: Carrier) -> Result<(), Refusal> {
+        if self.carriers.is_empty() || self.carriers.contains(&carrier) {
+            return Ok(());
+        }
+        let mut methods: Vec<&str> = self.carriers.iter().map(|c| c.method()).collect();
+        methods.sort_unstable();
+        methods.dedup();
+        let details = format!("tunnels by {carrier} are not for this proxy (--via)");
+        Err(Refusal::new(ProxyError::HttpRequestError, details)
+            .status(405)
+            .field("Allow", methods.join(", ")))
     }
 }
 
@@ -71,6 +90,10 @@ impl Senders {
             return Ok((Some(client), Some(came_to)));
         }
         Ok((peer, socket.local()))
+    }
+
+    pub fn are_none(&self) -> bool {
+        self.nets.is_empty() && !self.unix
     }
 
     /// `peer` is nothing for a unix socket.

@@ -85,6 +85,7 @@ impl Terminator {
             }
             Err(refusal) => {
                 self.note_refusal(&who, &asking.shown(), &refusal);
+                let refusal = self.with_alternative(&refusal, &who);
                 let _ = asking.refuse(&refusal).await;
                 None
             }

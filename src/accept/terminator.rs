@@ -16,9 +16,10 @@ use crate::http::{ProxyError, Refusal};
 use crate::relay::{Options, relay_watched};
 use crate::tls::certificate;
 use crate::wire::{BoxWire, Deadline, Prefixed, Socket};
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
@@ -34,6 +35,8 @@ pub struct Terminator {
     pub ledger: Arc<Ledger>,
     /// Slow hashes that are computed at the same time.
     pub verifying: Arc<Semaphore>,
+    /// The UDP port of HTTP/3, where there is one.
+    pub quic_port: OnceLock<u16>,
 }
 
 /// An open tunnel.
@@ -60,6 +63,7 @@ impl Terminator {
             ledger,
             // Whoever guesses passwords is not to take all of the machine.
             verifying: Arc::new(Semaphore::new(threads.div_ceil(2))),
+            quic_port: OnceLock::new(),
         })
     }
 
@@ -325,8 +329,21 @@ impl Terminator {
         target: &str,
     ) -> Option<T> {
         self.note_refusal(&who, target, refusal);
-        let _ = server::refuse(wire, refusal).await;
+        let refusal = self.with_alternative(refusal, &who);
+        let _ = server::refuse(wire, &refusal).await;
         None
+    }
+
+    /// Says that there is HTTP/3, too (RFC 7838): where the request was for us as an origin, since else it would be said of
+    /// the target. Behind a load balancer the port may be another one.
+    pub fn with_alternative<'a>(&self, refusal: &'a Refusal, who: &Who) -> Cow<'a, Refusal> {
+        match self.quic_port.get() {
+            Some(port) if who.carrier.is_of_origin() && self.rules.get().senders.are_none() => {
+                let alternative = format!("h3=\":{port}\"; ma=86400");
+                Cow::Owned(refusal.clone().field("Alt-Svc", alternative))
+            }
+            _ => Cow::Borrowed(refusal),
+        }
     }
 }
 

@@ -119,7 +119,7 @@ impl Proxy {
     /// scheme has (RFC 9110 §4.2).
     pub fn authority(&self) -> String {
         let usual = match self.scheme {
-            Scheme::Https => 443,
+            Scheme::Https | Scheme::H3 => 443,
             _ => 80,
         };
         match self.port == usual {

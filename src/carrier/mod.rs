@@ -83,6 +83,17 @@ impl Carrier {
     /// Those of HTTP that are there wherever a terminator is: what is measured and looked at unasked.
     pub const ALL: [Carrier; 4] = [Carrier::H1, Carrier::H2, Carrier::H1Post, Carrier::H2Post];
 
+    /// `--via auto`: the order in which they are tried, the best one first.
+    pub const LADDER: [Carrier; 7] = [
+        Carrier::H3,
+        Carrier::H2,
+        Carrier::H1,
+        Carrier::H2Post,
+        Carrier::H1Post,
+        Carrier::H1Ws,
+        Carrier::H2Ws,
+    ];
+
     /// That of a request with this method, as far as it is one of ours.
     pub fn of(method: &str, version: Version) -> Carrier {
         match (method, version) {
@@ -90,6 +101,8 @@ impl Carrier {
             (_, Version::Http3) => Carrier::H3,
             ("POST", Version::Http2) => Carrier::H2Post,
             ("GET", Version::Http1) => Carrier::H1Ws,
+            // None of ours, but for an origin as well.
+            ("GET" | "HEAD", Version::Http2) => Carrier::H2Ws,
             (_, Version::Http2) => Carrier::H2,
             ("POST", _) => Carrier::H1Post,
             _ => Carrier::H1,
@@ -105,8 +118,21 @@ impl Carrier {
         }
     }
 
+    /// Of its request.
+    pub fn method(self) -> &'static str {
+        match self {
+            Carrier::H1Post | Carrier::H2Post | Carrier::H3Post => "POST",
+            Carrier::H1Ws => "GET",
+            Carrier::H1 | Carrier::H2 | Carrier::H3 | Carrier::H2Ws | Carrier::Socks => "CONNECT",
+        }
+    }
+
     pub fn is_http1(self) -> bool {
         self.version() == Version::Http1
+    }
+
+    pub fn is_quic(self) -> bool {
+        self.version() == Version::Http3
     }
 
     pub fn is_post(self) -> bool {
@@ -138,10 +164,7 @@ impl FromStr for Carrier {
         }
         let names: Vec<String> = all.map(|c| c.to_string()).collect();
         let names = names.join(", ");
-        match text {
-            "auto" => Err(format!("{text} is not supported yet; there are {names}")),
-            _ => Err(format!("there are {names}")),
-        }
+        Err(format!("there are auto, {names}"))
     }
 }
 

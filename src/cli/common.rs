@@ -3,6 +3,7 @@
 use crate::auth;
 use crate::carrier::Carrier;
 use crate::cli::TlsOptions;
+use crate::dial::Congestion;
 use crate::dial::resolve::Pinned;
 use crate::http::post::Template;
 use clap::{ArgAction, Args};
@@ -43,12 +44,14 @@ pub struct ProxyOptions {
     #[arg(long, hide = true)]
     pub from_profile: Option<String>,
 
-    /// Carriers to use with the (last) proxy, in order of preference: h2, h1, h2-post, h1-post, post, ws, h3, h3-post
+    /// Carriers to use with the (last) proxy, in order of preference: auto, or h3, h2, h1, h3-post, h2-post, h1-post, post, ws
     ///
-    /// h1 and h2 are CONNECT, h1-post and h2-post (or post for both) carry the tunnel in the content of a POST and of its answer, h1-ws and
-    /// h2-ws (or ws for both) in WebSocket messages. The next one is tried
-    /// where the proxy says that it does not do the one before. Over TLS the proxy chooses the HTTP version. If not given: h2,h1 over
-    /// TLS, h1 in the clear.
+    /// h1, h2 and h3 are CONNECT, h1-post, h2-post and h3-post (post for the first two) carry the tunnel in the content of a POST and of its
+    /// answer, h1-ws and h2-ws (or ws for both) in WebSocket messages. The next one is tried
+    /// where the proxy says that it does not do the one before. Over TLS the proxy chooses the HTTP version. h3 with https:// is tried
+    /// over QUIC on the UDP port of the same number, and TCP a moment later: the first handshake that is done wins, and only then
+    /// anything is asked. 'auto' is h3,h2,h1,post,ws over TLS, and h1,h1-post,h1-ws in the clear. What worked is remembered for ten minutes (in
+    /// ~/.cache/tuncat/ways). If not given: h2,h1 over TLS, h1 in the clear.
     #[arg(long, value_name = "LIST", value_delimiter = ',')]
     pub via: Vec<Via>,
 
@@ -117,6 +120,15 @@ pub struct ProxyOptions {
           default_value = "30", help_heading = "Proxy")]
     pub connect_timeout: Duration,
 
+    /// What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "cubic",
+        help_heading = "Proxy"
+    )]
+    pub congestion: Congestion,
+
     /// Use IPv4 only
     #[arg(short = '4', long, help_heading = "Proxy")]
     pub ipv4: bool,
@@ -143,6 +155,7 @@ impl FromStr for Via {
 
     fn from_str(text: &str) -> Result<Via, String> {
         match text {
+            "auto" => Ok(Via(Carrier::LADDER.to_vec())),
             "post" => Ok(Via(vec![Carrier::H2Post, Carrier::H1Post])),
             "ws" => Ok(Via(vec![Carrier::H1Ws, Carrier::H2Ws])),
             _ => Ok(Via(vec![text.parse()?])),

@@ -6,8 +6,8 @@ use crate::accept::record::Format;
 use crate::base::Target;
 use crate::base::defaults::{HEAD_BYTES, SERVE_ADDRESS, STREAMS};
 use crate::cli::common::parse_duration;
-use crate::cli::{Output, ProxyOptions};
-use crate::dial::ProxyVersion;
+use crate::cli::{Output, ProxyOptions, Via};
+use crate::dial::{Congestion, ProxyVersion};
 use crate::http::Field;
 use crate::policy::rule::parse_net;
 use crate::policy::{InnerRule, Rule};
@@ -20,8 +20,8 @@ use std::time::Duration;
 
 /// Run a small terminating proxy
 ///
-/// Answers CONNECT and POST, on HTTP/1.1 and HTTP/2, and with TLS on HTTP/3 (UDP). A POST names its target by the path /.well-known/masque/tcp/{host}/{port}/, else by
-/// its authority. On a loopback address it serves this machine and reaches public and loopback addresses; on any other it
+/// Answers CONNECT, POST and WebSocket, on HTTP/1.1 and HTTP/2, and with TLS also on HTTP/3 (UDP). A POST names its target by
+/// the path /.well-known/masque/tcp/{host}/{port}/, else by its authority. On a loopback address it serves this machine and reaches public and loopback addresses; on any other it
 /// asks for users or client addresses and reaches port 443 of public addresses. --allow rules replace these defaults, --deny rules
 /// win over them. SIGHUP reads certificates, users and rules again, SIGTERM lets live tunnels end, a second one does not wait.
 #[derive(Debug, Args)]
@@ -52,6 +52,13 @@ pub struct Serve {
     /// Find out whether all options and files can be used, and do nothing
     #[arg(long)]
     pub check: bool,
+
+    /// Carriers to answer, such as h2,h3 or post; all if not given
+    ///
+    /// h1, h2, h3, h1-post, h2-post, h3-post, h1-ws, h2-ws, post and ws, as with 'tuncat connect'. Others are answered with 405; versions of
+    /// HTTP without any are not offered in TLS, and without h3 or h3-post there is no UDP port.
+    #[arg(long, value_name = "LIST", value_delimiter = ',')]
+    pub via: Vec<Via>,
 
     /// Speak TLS with this certificate chain (PEM)
     #[arg(long, value_name = "FILE", requires = "key", help_heading = "TLS")]
@@ -168,7 +175,16 @@ pub struct Serve {
     )]
     pub max_rate: u32,
 
-    /// Tunnels of one HTTP/2 session at the same time
+    /// What tells QUIC (h3) that the path is full: cubic (loss) or bbr (rate and delay)
+    #[arg(
+        long,
+        value_name = "NAME",
+        default_value = "cubic",
+        help_heading = "Limits"
+    )]
+    pub congestion: Congestion,
+
+    /// Tunnels of one HTTP/2 session, or of one connection of HTTP/3, at the same time
     #[arg(long, value_name = "N", default_value_t = STREAMS, help_heading = "Limits",
           value_parser = clap::value_parser!(u32).range(1..=100_000))]
     pub max_streams: u32,

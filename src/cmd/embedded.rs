@@ -2,7 +2,9 @@
 
 use crate::accept::{Address, Listener, Rules, Server, Terminator};
 use crate::auth::{Login, Means, User, Users, basic};
+use crate::base::defaults::STREAMS;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
+use crate::carrier::{Version, h3};
 use crate::dial::{Hop, TargetDialer};
 use crate::plan::RoutePlan;
 use crate::policy::{Baseline, Policy};
@@ -10,9 +12,12 @@ use crate::tls::{ClientTls, Identity};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::rand::SecureRandom;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
+
+/// Ports that are tried until one is free for TCP and for UDP.
+const PORTS: usize = 16;
 
 /// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
 /// pinned, and with a password that nobody else on this machine has.
@@ -21,11 +26,6 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
     let identity = Identity::self_signed().map_err(Error::internal)?;
     let pin = identity.pin().map_err(Error::internal)?;
     let config = identity.server_config(&[]).map_err(Error::internal)?;
-    let listener = Listener::bind(&Address::Tcp((Ipv4Addr::LOCALHOST, 0).into())).await;
-    let listener = listener.map_err(|e| Error::internal(format!("cannot listen: {e}")))?;
-    let Address::Tcp(address) = *listener.address() else {
-        return Err(Error::internal("the embedded proxy has no TCP address"));
-    };
     let connector = TargetDialer::new(Policy {
         allow: Vec::new(),
         deny: Vec::new(),
@@ -34,11 +34,19 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
         exec: false,
     });
     let mut rules = Rules::new(Arc::new(connector));
-    rules.tls = Some(TlsAcceptor::from(config));
+    rules.tls = Some(TlsAcceptor::from(config.clone()));
     let user = User::Plain(credentials.clone());
     rules.users = Some(Arc::new(Users::new([user]).map_err(Error::internal)?));
     let terminator = Terminator::of(rules);
-    let server = Server::start(vec![(listener, terminator)], Terminator::handle);
+    let over_quic = plan.via.iter().flatten();
+    let over_quic = over_quic.into_iter().any(|c| c.version() == Version::Http3);
+    let quic = match over_quic {
+        true => {
+            Some(h3::server::config(&config, STREAMS, plan.congestion).map_err(Error::internal)?)
+        }
+        false => None,
+    };
+    let (address, server) = listen(&terminator, quic).await?;
     let tls = ClientTls {
         pins: vec![pin],
         ..ClientTls::default()
@@ -63,6 +71,34 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
         path: plan.path.clone(),
     };
     Ok((hop, server))
+}
+
+/// On a port of loopback's, which the kernel chooses; for QUIC on the same of UDP.
+async fn listen(
+    terminator: &Arc<Terminator>,
+    quic: Option<quinn::ServerConfig>,
+) -> Result<(SocketAddr, Server)> {
+    let cannot = |e: std::io::Error| Error::internal(format!("cannot listen: {e}"));
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let any = Address::Tcp((Ipv4Addr::LOCALHOST, 0).into());
+        let listener = Listener::bind(&any).await.map_err(cannot)?;
+        let Address::Tcp(address) = *listener.address() else {
+            return Err(Error::internal("the embedded proxy has no TCP address"));
+        };
+        let served = vec![(listener, terminator.clone())];
+        let server = Server::start(served, Terminator::handle);
+        let Some(config) = quic.clone() else {
+            return Ok((address, server));
+        };
+        match terminator.clone().start_quic(address, config, &server) {
+            Ok(_) => return Ok((address, server)),
+            // The port may be taken: it was chosen for TCP.
+            Err(_) if attempts < PORTS => {}
+            Err(error) => return Err(cannot(error)),
+        }
+    }
 }
 
 fn credentials() -> Result<Credentials> {

@@ -1,6 +1,7 @@
 //! `--explain`: what would be done, and why; nothing is sent to anybody but the resolver.
 
 use crate::base::{Proxy, Result, Scheme, Target};
+use crate::dial::memory::Memory;
 use crate::plan::{Password, Route, RoutePlan};
 use crate::tls::{ClientTls, RootsFrom};
 use serde_json::{Value, json};
@@ -42,6 +43,7 @@ async fn way(plan: &RoutePlan, target: &Target) -> Value {
             "url": proxy.to_string(),
             "addresses": addresses,
             "carriers": carriers,
+            "remembered": (n + 1 == list.len()).then(|| remembered(plan, list)).flatten(),
             "tls": (proxy.scheme == Scheme::Https).then(|| trust(&plan.tls)),
             "client_certificate": plan.tls.identity.as_ref()
                 .filter(|_| proxy.scheme == Scheme::Https)
@@ -68,6 +70,17 @@ async fn way(plan: &RoutePlan, target: &Target) -> Value {
         "resolved_by": if here { "this machine" } else { "the proxy" },
         "addresses": addresses,
     })
+}
+
+/// The carrier that worked lately, which is tried first.
+fn remembered(plan: &RoutePlan, list: &[Proxy]) -> Option<Value> {
+    let route: Vec<String> = list.iter().map(Proxy::to_string).collect();
+    let memory = Memory::new(plan.memory.as_ref()?, &route.join(" "));
+    let (carrier, left) = memory.recall()?;
+    plan.via
+        .last()?
+        .contains(&carrier)
+        .then(|| json!({ "carrier": carrier.to_string(), "for_s": left.as_secs() }))
 }
 
 async fn resolved(plan: &RoutePlan, proxy: &Proxy) -> Value {
@@ -154,6 +167,14 @@ pub fn text(decision: &Value) -> String {
             ] {
                 if !proxy[key].is_null() {
                     *out += &format!("  {name:<10} {}\n", word(&proxy[key]));
+                }
+                let won = &proxy["remembered"];
+                if key == "carriers" && !won.is_null() {
+                    let carrier = word(&won["carrier"]);
+                    *out += &format!(
+                        "  remembered {carrier} worked; for {} s more it is first\n",
+                        won["for_s"]
+                    );
                 }
             }
         }

@@ -80,6 +80,10 @@ pub async fn dialer(plan: &RoutePlan) -> Result<(Dialer, Taken)> {
         plan.connect_timeout,
         plan.connections,
     );
+    dialer.congestion = plan.congestion;
+    if let Some(file) = &plan.memory {
+        dialer.remember_in(file);
+    }
     if let Some(fallback) = &plan.fallback {
         // Boxed: each may have another behind it.
         let (fallback, _) = Box::pin(self::dialer(fallback)).await?;

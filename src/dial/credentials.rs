@@ -42,11 +42,7 @@ impl Way<'_> {
                 uri: target.authority(),
             },
             true => Asked {
-                method: match carrier {
-                    Carrier::H1Ws => "GET".into(),
-                    Carrier::H2Ws => "CONNECT".into(),
-                    _ => "POST".into(),
-                },
+                method: carrier.method().into(),
                 uri: hop.path.expand(target),
             },
         };

@@ -9,28 +9,41 @@ use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Wanted, Way};
 /// A request goes out so often at most, each time in another session.
 const ATTEMPTS: usize = 16;
 
+/// Nobody was asked for anything yet, and nobody has shown to be somebody else.
+fn is_unasked(error: &Error) -> bool {
+    matches!(error.stage(), Stage::Connect | Stage::Tls)
+        && error.kind() != Kind::CertificateNotTrusted
+}
+
 impl Way<'_> {
     /// The carriers of the last hop are tried in order, until one is possible there. What the proxy
     /// refuses for another reason is its answer.
     pub async fn through_proxies(&mut self, target: &Target) -> Result<OnWay> {
         let ladder = &self.dialer.ladder;
         let (mut left, mut known) = ladder.order(&self.dialer.hops[self.last()].via);
+        // Carriers over QUIC, put off since TCP came first.
+        let mut spare = Vec::new();
         let mut told: Option<Error> = None;
         loop {
-            // At first the proxy may choose among the versions of all of them.
+            if self.choose_quic_or_tcp(&mut left, &mut spare).await? {
+                known = false;
+            }
+            // At first the proxy may choose among the versions of all that are possible over TCP.
             let version = left.first().map(|c| c.version());
-            let offer = left
-                .iter()
-                .filter(|c| !known || Some(c.version()) == version);
+            let over_quic = version == Some(Version::Http3);
+            let offer = left.iter().filter(|c| match c.version() {
+                Version::Http3 => over_quic,
+                other => !over_quic && (!known || Some(other) == version),
+            });
             let offer: Vec<Carrier> = offer.copied().collect();
             let wanted = Wanted {
                 target,
                 via: &offer,
                 others: left.len() > 1,
             };
-            let through = match self.dialer.hops[self.last()].proxy.scheme {
-                Scheme::H3 => self.through_quic(wanted).await,
-                _ => self.through(wanted).await,
+            let through = match over_quic {
+                true => self.through_quic(wanted).await,
+                false => self.through(wanted).await,
             };
             let NotOpened { error, next } = match through {
                 Ok(opened) => {
@@ -41,12 +54,21 @@ impl Way<'_> {
             };
             let before = left.len();
             match next {
+                Next::Nothing if over_quic && is_unasked(&error) => left.retain(|c| !c.is_quic()),
+                Next::Nothing if is_unasked(&error) => {
+                    spare.extend(left.drain(..).filter(|c| c.is_quic()));
+                }
                 Next::Nothing | Next::Session { .. } => return Err(error),
                 Next::Carrier(carrier) => left.retain(|c| *c != carrier),
                 Next::Version(version) => left.retain(|c| c.version() != version),
             }
+            let stuck = left.len() == before;
+            if left.is_empty() && !spare.is_empty() && self.rescued_by_quic().await {
+                left.append(&mut spare);
+                ladder.forget();
+            }
             let telling = |e: &Error| e.kind() == Kind::Unsupported;
-            if left.is_empty() || left.len() == before {
+            if left.is_empty() || stuck {
                 return Err(told
                     .filter(|t| telling(t) || !telling(&error))
                     .unwrap_or(error));
@@ -55,7 +77,8 @@ impl Way<'_> {
             if told.as_ref().is_none_or(|t| !telling(t) && telling(&error)) {
                 told = Some(error);
             }
-            known = true;
+            // What QUIC met says nothing of TCP.
+            known |= !over_quic;
         }
     }
 
@@ -143,7 +166,12 @@ impl Way<'_> {
     /// Opens one more session with the last hop, for tunnels to come; nothing where it has none, or has
     /// as many as there may be.
     pub async fn warm_up(&mut self, making: Making<'_>) -> Result<Option<Session>> {
-        let (via, _) = self.dialer.ladder.order(&self.dialer.hops[self.last()].via);
+        let (mut via, _) = self.dialer.ladder.order(&self.dialer.hops[self.last()].via);
+        // A connection over QUIC is made when it is wanted.
+        if via.first().is_some_and(|c| c.is_quic()) {
+            return Ok(None);
+        }
+        via.retain(|c| !c.is_quic());
         if !self.sessions_possible(&via) {
             return Ok(None);
         }
@@ -172,6 +200,11 @@ impl Way<'_> {
 
     /// The connection to the last hop. Where no version of `offer` can be had, others may be tried.
     async fn reach_last(&mut self, offer: &[Carrier], others: bool) -> Result<OnHop, NotOpened> {
+        let fits = |at: &mut OnHop| offer.iter().any(|c| c.version() == at.version);
+        let ready = self.ready.get_mut().ok();
+        if let Some(ready) = ready.and_then(|ready| ready.take_if(fits)) {
+            return Ok(ready);
+        }
         let versions = |v: Version| offer.iter().all(|c| c.version() == v);
         match self.reach(self.last(), offer).await {
             Ok(at) => Ok(at),

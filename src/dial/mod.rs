@@ -4,8 +4,10 @@ mod credentials;
 mod forward;
 mod ladder;
 mod last_hop;
+pub mod memory;
 pub mod proxy_header;
 mod quic;
+mod quic_race;
 mod race;
 mod reach;
 pub mod resolve;
@@ -27,15 +29,18 @@ pub use upstream::Upstream;
 use crate::auth::Login;
 use crate::base::{Blame, Error, Host, Kind, Proxy, Result, Setup, Signature, Stage, Target};
 pub use crate::carrier::h2::client::Session;
+pub use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::{Carrier, HalfClose};
 use crate::http::Field;
 use crate::http::post::Template;
 use crate::wire::{BoxWire, Deadline};
 use ladder::Ladder;
+use memory::Memory;
 use quic::Quic;
 use rustls::ClientConfig;
 use sessions::Sessions;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 use way::{OnWay, Way};
@@ -69,6 +74,8 @@ pub struct Dialer {
     pub inner: Option<Inner>,
     /// Nothing behind the proxies' answers is read, so that the tunnel's socket can be given away. Slower.
     pub sparing: bool,
+    /// Of connections over QUIC.
+    pub congestion: Congestion,
     /// Where this way cannot be reached.
     pub fallback: Option<Box<Dialer>>,
     out_of_reach: Mutex<Option<Instant>>,
@@ -125,6 +132,7 @@ impl Dialer {
             connect_timeout,
             inner: None,
             sparing: false,
+            congestion: Congestion::default(),
             fallback: None,
             out_of_reach: Mutex::default(),
             sessions: Sessions::new(connections),
@@ -134,13 +142,25 @@ impl Dialer {
     }
 
     fn way(&self) -> Way<'_> {
+        self.way_until(Deadline::after(self.connect_timeout))
+    }
+
+    fn way_until(&self, deadline: Deadline) -> Way<'_> {
         Way {
             dialer: self,
-            deadline: Deadline::after(self.connect_timeout),
+            deadline,
             setup: Setup::default(),
             peer: None,
             fields: Vec::new(),
+            ready: Mutex::default(),
         }
+    }
+
+    /// The carrier that works with the last hop is kept in `file` for processes to come, and what is kept there is tried
+    /// first.
+    pub fn remember_in(&mut self, file: &Path) {
+        let memory = Memory::new(file, &self.route().join(" "));
+        self.ladder.remember(memory);
     }
 
     /// Opens a tunnel to `target`. One deadline covers all of it.
@@ -183,9 +203,8 @@ impl Dialer {
         deadline: Deadline,
         fields: &[Field],
     ) -> Result<Tunnel> {
-        let mut way = self.way();
+        let mut way = self.way_until(deadline);
         way.fields = fields.to_vec();
-        way.deadline = deadline;
         let opened = match self.hops.is_empty() {
             true => OnWay {
                 wire: way.direct(target).await?,

@@ -1,17 +1,20 @@
 //! A first hop over QUIC: no TCP below it, and one connection for all tunnels.
 
-use crate::auth::Challenge;
 use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
-use crate::carrier::h3::client::Session;
+use crate::carrier::h3::client::{self, Session};
 use crate::carrier::{HalfClose, Version};
 use crate::dial::credentials::Again;
+use crate::dial::tcp::{Role, not_resolved};
 use crate::dial::way::{NotOpened, OnWay, Wanted, Way, first_of};
-use std::sync::Mutex;
+use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex as Turn;
 
 /// How long the handshake with an address is waited for where there is another one.
 const PATIENCE: Duration = Duration::from_secs(2);
+
+/// A request that the proxy did not look at is made so often.
+const ATTEMPTS: usize = 4;
 
 /// The connection to the proxy, as long as it takes tunnels.
 #[derive(Default)]
@@ -19,9 +22,15 @@ pub struct Quic {
     session: Mutex<Option<Session>>,
     /// One makes a connection, the others wait for it.
     making: Turn<()>,
+    config: OnceLock<Result<quinn::ClientConfig, String>>,
 }
 
 impl Quic {
+    /// There is a connection that takes tunnels.
+    pub fn is_there(&self) -> bool {
+        self.known().is_some()
+    }
+
     fn known(&self) -> Option<Session> {
         let known = self.session.lock().ok()?.clone();
         known.filter(|session| !session.is_over())
@@ -32,12 +41,6 @@ impl Quic {
             *known = Some(session.clone());
         }
     }
-
-    fn forget(&self) {
-        if let Ok(mut known) = self.session.lock() {
-            *known = None;
-        }
-    }
 }
 
 impl Way<'_> {
@@ -46,23 +49,9 @@ impl Way<'_> {
         let carrier = first_of(wanted.via, Version::Http3)?;
         let asking = self.asking(0, carrier, wanted.target).await;
         let mut asking = asking.map_err(|e| self.name(0, e))?;
-        let mut fresh = false;
+        let mut attempts = 1;
         loop {
-            let session = match self.dialer.quic.known() {
-                Some(session) => session,
-                None => {
-                    let dialer = self.dialer;
-                    let turn = self.deadline.run(dialer.quic.making.lock()).await;
-                    let _turn = turn.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
-                    match dialer.quic.known() {
-                        Some(made) => made,
-                        None => {
-                            fresh = true;
-                            self.session().await?
-                        }
-                    }
-                }
-            };
+            let session = self.quic_session().await?;
             self.peer = Some(session.peer());
             let request = asking.sign(self.request(0, carrier, wanted.target)?);
             let started = Instant::now();
@@ -70,57 +59,65 @@ impl Way<'_> {
             let opened = self.deadline.run(opening).await;
             self.setup.request += started.elapsed();
             let opened = opened.unwrap_or_else(|_| Err(self.dialer.timeout(Stage::Request).into()));
-            let refused = match opened {
+            let not = match opened {
                 Ok(opened) => {
                     asking.accepted();
                     return Ok(OnWay::new(opened, HalfClose::Kept, carrier));
                 }
-                Err(refused) => refused,
+                Err(not) => not,
             };
-            let challenges: Option<&Vec<Challenge>> = refused.challenges.as_ref();
-            if challenges.is_none() {
-                if session.is_over() {
-                    self.dialer.quic.forget();
-                    // It was closed before it could be used: the proxy did not see the request.
-                    if !fresh {
-                        fresh = true;
-                        continue;
-                    }
+            if not.refused.challenges.is_none() {
+                if not.unseen && attempts < ATTEMPTS {
+                    attempts += 1;
+                    continue;
                 }
-                return Err(self.not_opened(0, carrier, refused.error));
+                return Err(self.not_opened(0, carrier, not.refused.error));
             }
             // Streams of a connection are all alike: the next one is as good.
-            let again = self.answer(&mut asking, refused, false).await;
+            let again = self.answer(&mut asking, not.refused, false).await;
             match again.map_err(|error| self.not_opened(0, carrier, error))? {
                 Again::On(_) | Again::Anew => {}
             }
         }
     }
 
-    /// A new connection to the proxy: its addresses in turn.
-    async fn session(&mut self) -> Result<Session> {
+    /// The connection to the proxy: that which is there, or a new one.
+    pub async fn quic_session(&mut self) -> Result<Session> {
+        let dialer = self.dialer;
+        if let Some(session) = dialer.quic.known() {
+            return Ok(session);
+        }
+        let turn = self.deadline.run(dialer.quic.making.lock()).await;
+        let _turn = turn.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
+        match dialer.quic.known() {
+            Some(made) => Ok(made),
+            None => self.new_quic_session().await,
+        }
+    }
+
+    /// A new one: the proxy's addresses in turn.
+    async fn new_quic_session(&mut self) -> Result<Session> {
         let hop = &self.dialer.hops[0];
         let (host, port) = (&hop.proxy.host, hop.proxy.port);
+        let tls = hop.tls.as_ref();
+        let tls = tls.ok_or_else(|| Error::internal("no TLS settings"))?;
+        let congestion = self.dialer.congestion;
+        let config = self
+            .dialer
+            .quic
+            .config
+            .get_or_init(|| client::config(tls, congestion));
+        let config = config
+            .as_ref()
+            .map_err(|why| self.name(0, Error::usage(why)))?;
         let started = Instant::now();
         let resolving = self.dialer.network.resolve(host, port);
         let resolved = self.deadline.run(resolving).await;
         self.setup.resolve += started.elapsed();
         let addresses = resolved
             .map_err(|_| self.dialer.timeout(Stage::Resolve))
-            .and_then(|result| {
-                result.map_err(|why| {
-                    let cause = format!("cannot resolve {why}");
-                    Error::new(
-                        Kind::ProxyNotResolved,
-                        Stage::Resolve,
-                        Blame::Network,
-                        cause,
-                    )
-                })
-            })
+            .and_then(|result| result.map_err(|why| not_resolved(Role::Proxy, &why)))
             .map_err(|e| self.name(0, e))?;
-        let config = hop.tls.clone();
-        let config = config.ok_or_else(|| Error::internal("no TLS settings"))?;
         let name = match hop.sni.as_ref().unwrap_or(host) {
             Host::Ip(ip) => ip.to_string(),
             Host::Name(name) => name.trim_end_matches('.').to_owned(),
@@ -128,7 +125,7 @@ impl Way<'_> {
         let started = Instant::now();
         let mut failed = None;
         for (n, address) in addresses.iter().enumerate() {
-            let connecting = Session::connect(*address, &name, &config);
+            let connecting = Session::connect(*address, &name, config.clone());
             let more = n + 1 < addresses.len();
             let connecting = async {
                 match more {
@@ -159,7 +156,7 @@ impl Way<'_> {
         let failed = failed.unwrap_or_else(|| self.dialer.timeout(Stage::Connect));
         Err(self.name(
             0,
-            failed.hint("UDP may be blocked on the way: try https://"),
+            failed.hint("UDP may be blocked on the way: try https://, or --via auto"),
         ))
     }
 

@@ -65,7 +65,8 @@ pub fn target_not_resolved(why: &str) -> Error {
     not_resolved(Role::Target, why)
 }
 
-fn not_resolved(role: Role, why: &str) -> Error {
+/// The name of either has no address here.
+pub fn not_resolved(role: Role, why: &str) -> Error {
     let kind = match role {
         Role::Proxy => Kind::ProxyNotResolved,
         Role::Target => Kind::TargetNotResolved,

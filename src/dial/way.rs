@@ -12,6 +12,7 @@ use crate::dial::{Dialer, tls};
 use crate::http::{Field, TunnelRequest, request, websocket};
 use crate::wire::{BoxWire, Deadline, Sparing};
 use std::net::SocketAddr;
+use std::sync::Mutex;
 use std::time::Instant;
 
 /// One attempt under way.
@@ -22,6 +23,9 @@ pub struct Way<'a> {
     pub peer: Option<SocketAddr>,
     /// For every hop's request.
     pub fields: Vec<Field>,
+    /// A connection to the last hop, where it took one to find out how it is reached. In a mutex only because a wire cannot
+    /// be looked at by two threads, and a way can.
+    pub ready: Mutex<Option<OnHop>>,
 }
 
 /// A connection to a hop that has not been asked for anything yet.

@@ -212,13 +212,15 @@ fn far(args: &Bench, target: Option<&Target>) -> Result<Far> {
     }
 }
 
-fn proxied(route: RoutePlan, typed: &[Via]) -> Proxied {
+fn proxied(mut route: RoutePlan, typed: &[Via]) -> Proxied {
     let wanted = !typed.is_empty();
     let of_scheme = |carrier: &Carrier| match &route.route {
         Route::Proxies(proxies) => {
             let scheme = proxies.last().map(|proxy| proxy.scheme);
             match scheme {
                 Some(Scheme::H2c) => carrier.version() == Version::Http2,
+                Some(Scheme::H3) => carrier.version() == Version::Http3,
+                Some(Scheme::Http | Scheme::Https) => carrier.version() != Version::Http3,
                 Some(scheme) => !scheme.is_socks(),
                 None => true,
             }
@@ -228,7 +230,8 @@ fn proxied(route: RoutePlan, typed: &[Via]) -> Proxied {
     let carriers = match wanted {
         true => route.via.last().cloned().unwrap_or_default(),
         false => {
-            let of_http = Carrier::ALL.into_iter().filter(of_scheme);
+            let both = [Carrier::H3, Carrier::H3Post];
+            let of_http = Carrier::ALL.into_iter().chain(both).filter(of_scheme);
             let all: Vec<Carrier> = of_http.collect();
             // SOCKS is one way.
             match all.is_empty() {
@@ -237,6 +240,9 @@ fn proxied(route: RoutePlan, typed: &[Via]) -> Proxied {
             }
         }
     };
+    if let Some(last) = route.via.last_mut() {
+        last.clone_from(&carriers);
+    }
     Proxied {
         route,
         carriers,

@@ -4,6 +4,7 @@ use crate::base::{Host, Proxy, Secret};
 use crate::plan::route::secret_of_url;
 use crate::plan::{Route, no_proxy};
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 /// The environment variables that matter. An empty variable counts as unset, as with curl.
 #[derive(Clone, Debug, Default)]
@@ -41,7 +42,9 @@ impl Environment {
         let all = std::env::vars_os();
         let named = all.filter_map(|(name, value)| Some((name.into_string().ok()?, value)));
         let ours = |name: &str| {
-            name.to_ascii_lowercase().ends_with("_proxy") || name.starts_with("TUNCAT_")
+            name.to_ascii_lowercase().ends_with("_proxy")
+                || name.starts_with("TUNCAT_")
+                || name == "XDG_CACHE_HOME"
         };
         Environment {
             variables: named
@@ -49,6 +52,15 @@ impl Environment {
                 .collect(),
             given: None,
         }
+    }
+
+    /// Where what can be found out again is kept, as the XDG base directory specification says it.
+    pub fn cache_folder(&self) -> Option<PathBuf> {
+        let named = self.variables.iter().find(|(n, _)| n == "XDG_CACHE_HOME");
+        let named = named.map(|(_, folder)| PathBuf::from(folder));
+        let usual = || Some(std::env::home_dir()?.join(".cache"));
+        let folder = named.filter(|folder| folder.is_absolute()).or_else(usual)?;
+        folder.is_absolute().then_some(folder)
     }
 
     /// With what a script says, which goes before the variables.

@@ -5,7 +5,7 @@ use crate::base::defaults::CONNECTIONS;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret, Target};
 use crate::carrier::{Carrier, Version};
 use crate::cli::{ProxyOptions, Via};
-use crate::dial::{Family, Network};
+use crate::dial::{Congestion, Family, Network};
 use crate::http::Field;
 use crate::http::connect::is_framing;
 use crate::http::post::Template;
@@ -69,6 +69,9 @@ pub struct RoutePlan {
     pub sni: Option<Host>,
     pub network: Network,
     pub connect_timeout: Duration,
+    pub congestion: Congestion,
+    /// Where it is kept which of the carriers worked, if that is to be kept.
+    pub memory: Option<PathBuf>,
     /// Sessions with the last proxy, at most.
     pub connections: usize,
     /// What to do where this cannot be reached.
@@ -113,7 +116,21 @@ impl RoutePlan {
             }
             _ => None,
         };
+        let via = match &route {
+            Route::Proxies(proxies) => {
+                let schemes = proxies.iter().map(|p| p.scheme);
+                via(schemes.collect(), &options.via)?
+            }
+            Route::Embedded => via(vec![Scheme::Https], &options.via)?,
+            Route::Direct => Vec::new(),
+        };
+        // What is in this process is never the same for another one.
+        let choice = !options.via.is_empty() && via.last().is_some_and(|last| last.len() > 1);
+        let lasting = matches!(route, Route::Proxies(_)) && choice;
+        let memory = lasting.then(|| environment.cache_folder()).flatten();
         Ok(RoutePlan {
+            congestion: options.congestion,
+            memory: memory.map(|folder| folder.join("tuncat/ways")),
             fallback,
             why,
             passwords: passwords
@@ -128,14 +145,7 @@ impl RoutePlan {
                 .collect(),
             warnings,
             fields: fields(options)?,
-            via: match &route {
-                Route::Proxies(proxies) => {
-                    let schemes = proxies.iter().map(|p| p.scheme);
-                    via(schemes.collect(), &options.via)?
-                }
-                Route::Embedded => via(vec![Scheme::Https], &options.via)?,
-                Route::Direct => Vec::new(),
-            },
+            via,
             path: options.path.clone().unwrap_or_default(),
             tls: tls::with_proxies(&options.tls),
             sni: options.tls.sni.clone(),
@@ -333,35 +343,41 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
                 return Err(Error::usage(cause));
             }
             (Scheme::H3, []) => vec![Carrier::H3],
-            (Scheme::H3, typed) => {
-                let of_http3 = |c: &&Carrier| c.version() == Version::Http3;
-                let via: Vec<Carrier> = typed.iter().filter(of_http3).copied().collect();
-                if via.is_empty() {
-                    return Err(Error::usage("a proxy with h3:// takes --via h3 or h3-post"));
-                }
-                via
-            }
             (Scheme::H2c, []) => vec![Carrier::H2],
-            (Scheme::H2c, typed) => {
-                // `post` is both; what cannot be had is left out.
-                let of_http2 = |c: &&Carrier| c.version() == Version::Http2;
-                let via: Vec<Carrier> = typed.iter().filter(of_http2).copied().collect();
-                if via.is_empty() {
-                    let cause = "--via h1 or h1-post and a proxy with h2c:// contradict";
-                    return Err(Error::usage(cause));
-                }
-                via
-            }
-            (_, typed) => {
-                if let Some(carrier) = typed.iter().find(|c| c.version() == Version::Http3) {
-                    let cause = format!("--via {carrier} needs a proxy with h3://");
-                    return Err(Error::usage(cause));
-                }
-                typed.to_vec()
-            }
+            (scheme, typed) => possible(*scheme, n, typed)?,
         });
     }
     Ok(all)
+}
+
+/// Those of `typed` that proxy `n` of a way can be used with; what it cannot is left out where something is left.
+fn possible(scheme: Scheme, n: usize, typed: &[Carrier]) -> Result<Vec<Carrier>> {
+    // In the clear nothing tells which version a proxy speaks, and next to all speak HTTP/1.1.
+    let auto = typed == Carrier::LADDER;
+    let can_be = |carrier: &&Carrier| match (scheme, carrier.version()) {
+        (Scheme::H3, version) => version == Version::Http3,
+        (Scheme::H2c, version) => version == Version::Http2,
+        (Scheme::Https, Version::Http3) => n == 0,
+        (Scheme::Http, Version::Http2) => !auto,
+        (_, version) => version != Version::Http3,
+    };
+    let via: Vec<Carrier> = typed.iter().filter(can_be).copied().collect();
+    match (scheme, via.is_empty()) {
+        (_, false) => Ok(via),
+        (Scheme::H3, _) => Err(Error::usage("a proxy with h3:// takes --via h3 or h3-post")),
+        (Scheme::H2c, _) => {
+            let cause = "--via h1 or h1-post and a proxy with h2c:// contradict";
+            Err(Error::usage(cause))
+        }
+        (Scheme::Https, _) => {
+            let cause = "--via h3 is possible with the first proxy only: QUIC needs UDP, and tunnels carry TCP";
+            Err(Error::usage(cause))
+        }
+        _ => {
+            let cause = format!("--via {} needs a proxy with https:// or h3://", typed[0]);
+            Err(Error::usage(cause))
+        }
+    }
 }
 
 fn fields(options: &ProxyOptions) -> Result<Vec<Field>> {

@@ -11,6 +11,7 @@ mod expect;
 mod fdpass;
 mod head;
 mod kernel;
+mod ladder;
 pub mod peer;
 mod post;
 mod profile;

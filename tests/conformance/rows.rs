@@ -12,7 +12,7 @@ use tuncat::accept::{Address, Listener, Rules, Server, Terminator};
 use tuncat::auth::Login;
 use tuncat::base::{Host, Proxy, Scheme, Target};
 use tuncat::carrier::{self, Carrier, Version};
-use tuncat::dial::{Dialer, Hop, Network, TargetDialer};
+use tuncat::dial::{Congestion, Dialer, Hop, Network, TargetDialer};
 use tuncat::http::TunnelRequest;
 use tuncat::http::post::Template;
 use tuncat::http::request::Method;
@@ -222,12 +222,14 @@ fn plain_terminator(tls: Option<TlsAcceptor>) -> Arc<Terminator> {
 
 /// The same for HTTP/3: an endpoint of its own.
 async fn quic_terminator(tls: TlsAcceptor) -> u16 {
-    let config = carrier::h3::server::config(tls.config(), 100).expect("settings");
-    let endpoint = quinn::Endpoint::server(config, (Ipv4Addr::LOCALHOST, 0).into());
+    let config = carrier::h3::server::config(tls.config(), 100, Congestion::Cubic);
+    let config = config.expect("settings");
+    let server = Server::start(Vec::<(Listener, ())>::new(), |(), _| async {});
+    let any = (Ipv4Addr::LOCALHOST, 0).into();
+    let terminator = plain_terminator(Some(tls));
+    let endpoint = terminator.start_quic(any, config, &server);
     let endpoint = endpoint.expect("bind a terminator");
     let port = endpoint.local_addr().expect("address").port();
-    let server = Server::start(Vec::<(Listener, ())>::new(), |(), _| async {});
-    tokio::spawn(plain_terminator(Some(tls)).serve_quic(endpoint, server.joining()));
     // Its drain would begin with its end.
     std::mem::forget(server);
     port

@@ -138,10 +138,14 @@ fn in_a_chain() {
         .run()
         .expect_failure(2);
     assert!(line.contains("h3:// can only be the first proxy"), "{line}");
+    let https = ["-x", &second.url, "-x", "https://127.0.0.1:1"];
+    let run = connect(https).args(["--via", "h3", "a.test:1"]).run();
+    let line = run.expect_failure(2);
+    assert!(line.contains("with the first proxy only"), "{line}");
     let line = connect(["-x", &second.url, "--via", "h3", "a.test:1"])
         .run()
         .expect_failure(2);
-    assert!(line.contains("needs a proxy with h3://"), "{line}");
+    assert!(line.contains("needs a proxy with https:// or h3://"), "{line}");
 }
 
 /// What is refused, asked for, or not there has the code and the words that it has elsewhere.

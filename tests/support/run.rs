@@ -180,12 +180,14 @@ impl Drop for Guard {
     }
 }
 
-/// Takes every variable out that curl or tuncat would take a proxy or an exception from.
+/// Takes every variable out that curl or tuncat would take a proxy or an exception from; nor is anything remembered: ports
+/// are used again.
 pub fn clear_proxy_environment(command: &mut Command) {
     for name in ["http_proxy", "https_proxy", "all_proxy", "no_proxy"] {
         command.env_remove(name).env_remove(name.to_uppercase());
     }
     command.env_remove("TUNCAT_PROXY_PASSWORD");
+    command.env("XDG_CACHE_HOME", "/dev/null");
 }
 
 fn feed(stdin: Option<ChildStdin>, feed: Feed, end: mpsc::Receiver<()>) -> Option<JoinHandle<()>> {

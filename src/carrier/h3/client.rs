@@ -2,6 +2,7 @@
 
 use crate::base::defaults::INTERIM_ANSWERS;
 use crate::base::{Blame, Error, Kind as ErrorKind, Stage};
+use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
@@ -14,7 +15,8 @@ use crate::http::{Field, Fields, TunnelRequest};
 use crate::tls::failure::{self, With};
 use crate::wire::{BoxWire, Deadline};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream};
+use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
+use rustls::client::Resumption;
 use rustls::{AlertDescription, CertificateError};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicUsize;
@@ -34,21 +36,53 @@ pub struct Session {
     _endpoint: Endpoint,
 }
 
+/// No tunnel.
+pub struct NotOpened {
+    pub refused: Refused,
+    /// The proxy certainly did not process the request: it may be made again (RFC 9114 §4.1.1).
+    pub unseen: bool,
+}
+
+impl NotOpened {
+    fn unseen(error: Error) -> Self {
+        NotOpened {
+            refused: error.into(),
+            unseen: true,
+        }
+    }
+}
+
+impl<R: Into<Refused>> From<R> for NotOpened {
+    fn from(refused: R) -> Self {
+        NotOpened {
+            refused: refused.into(),
+            unseen: false,
+        }
+    }
+}
+
+/// How connections to a proxy are made, with TLS as `tls` says.
+pub fn config(tls: &rustls::ClientConfig, congestion: Congestion) -> Result<ClientConfig, String> {
+    let mut tls = tls.clone();
+    tls.alpn_protocols = vec![ALPN.to_vec()];
+    // RFC 9001 §4.6: what is sent early can be sent again by somebody else.
+    tls.enable_early_data = false;
+    // Tickets of connections over TCP say nothing of QUIC.
+    tls.resumption = Resumption::default();
+    let crypto = QuicClientConfig::try_from(tls);
+    let crypto = crypto.map_err(|_| "QUIC needs TLS 1.3".to_owned())?;
+    let mut config = ClientConfig::new(Arc::new(crypto));
+    config.transport_config(at_client(congestion));
+    Ok(config)
+}
+
 impl Session {
     /// QUIC and TLS with the proxy at `address`, which proves to be `name`.
     pub async fn connect(
         address: SocketAddr,
         name: &str,
-        tls: &rustls::ClientConfig,
+        config: ClientConfig,
     ) -> Result<Session, Error> {
-        let mut tls = tls.clone();
-        tls.alpn_protocols = vec![ALPN.to_vec()];
-        // RFC 9001 §4.6: what is sent early can be sent again by somebody else.
-        tls.enable_early_data = false;
-        let unusable = |e: String| Error::internal(format!("QUIC: {e}"));
-        let crypto = QuicClientConfig::try_from(tls).map_err(|e| unusable(e.to_string()))?;
-        let mut config = ClientConfig::new(Arc::new(crypto));
-        config.transport_config(at_client());
         let any: IpAddr = match address {
             SocketAddr::V4(_) => Ipv4Addr::UNSPECIFIED.into(),
             SocketAddr::V6(_) => Ipv6Addr::UNSPECIFIED.into(),
@@ -63,9 +97,9 @@ impl Session {
         };
         let endpoint = Endpoint::client((any, 0).into()).map_err(local)?;
         let connecting = endpoint.connect_with(config, address, name);
-        let connecting = connecting.map_err(|e| unusable(e.to_string()))?;
-        open_endpoints().push(endpoint.clone());
+        let connecting = connecting.map_err(|e| Error::internal(format!("QUIC: {e}")))?;
         let connection = connecting.await.map_err(|e| not_connected(&e))?;
+        open_endpoints().push(endpoint.clone());
         let begun = connection::begin(&connection).await;
         let (control, said) = begun.map_err(|e| not_connected(&e))?;
         Ok(Session {
@@ -79,7 +113,7 @@ impl Session {
 
     /// No more tunnels can be opened in it.
     pub fn is_over(&self) -> bool {
-        self.connection.close_reason().is_some() || *self.said.goaway.borrow()
+        self.connection.close_reason().is_some() || self.said.goaway.borrow().is_some()
     }
 
     pub fn peer(&self) -> SocketAddr {
@@ -91,10 +125,26 @@ impl Session {
         &self,
         request: &TunnelRequest,
         last_question: Deadline,
-    ) -> Result<Opened, Refused> {
+    ) -> Result<Opened, NotOpened> {
         let counted = Counted::new(&self.tunnels, Some(self.control.clone()));
         let streams = self.connection.open_bi().await;
-        let (mut send, mut receive) = streams.map_err(|e| unanswered(&e))?;
+        let streams = streams.map_err(|e| NotOpened::unseen(unanswered(&e)))?;
+        let id = u64::from(VarInt::from(streams.0.id()));
+        let opened = self.open_on(streams, counted, request, last_question);
+        opened.await.map_err(|mut not| {
+            // RFC 9114 §5.2: those from the id of a GOAWAY on were not processed.
+            not.unseen |= self.said.goaway.borrow().is_some_and(|first| id >= first);
+            not
+        })
+    }
+
+    async fn open_on(
+        &self,
+        (mut send, mut receive): (SendStream, RecvStream),
+        counted: Counted,
+        request: &TunnelRequest,
+        last_question: Deadline,
+    ) -> Result<Opened, NotOpened> {
         let section = qpack::encode(
             lines(request)
                 .iter()
@@ -120,9 +170,8 @@ impl Session {
             let mut stream = Stream::new(kind, self.connection.clone(), (send, receive), counted);
             let _ = patience.run(read_body(&mut stream, &mut body)).await;
             let no_tunnel = no_tunnel.as_deref();
-            return Err(refused::by_answer(
-                status, fields, no_tunnel, &body, request,
-            ));
+            let refused = refused::by_answer(status, fields, no_tunnel, &body, request);
+            return Err(refused.into());
         }
         let stream = Stream::new(kind, self.connection.clone(), (send, receive), counted);
         let mut wire: BoxWire = Box::new(stream);
@@ -138,14 +187,15 @@ impl Session {
     }
 
     /// The final answer's status and fields.
-    async fn answer(&self, receive: &mut RecvStream) -> Result<(u16, Fields), Error> {
+    async fn answer(&self, receive: &mut RecvStream) -> Result<(u16, Fields), NotOpened> {
         for _ in 0..=INTERIM_ANSWERS {
             let lines = Self::lines(receive).await.map_err(|wrong| match wrong {
                 Wrong::Connection(code, why) => {
                     connection::close(&self.connection, code, why);
-                    closed(format!("not HTTP/3: {why}"))
+                    closed(format!("not HTTP/3: {why}")).into()
                 }
-                Wrong::Broken(error) => closed(error.to_string()),
+                Wrong::Rejected => NotOpened::unseen(closed("rejected the request".into())),
+                Wrong::Broken(error) => closed(error.to_string()).into(),
             })?;
             let mut fields = Fields::default();
             let mut status = None;
@@ -157,7 +207,8 @@ impl Session {
                             .and_then(|s| s.parse().ok());
                     }
                     Some(_) => {
-                        return Err(closed("an answer with a wrong pseudo-header field".into()));
+                        let wrong = "an answer with a wrong pseudo-header field";
+                        return Err(closed(wrong.into()).into());
                     }
                     None => fields.0.push(Field {
                         name: String::from_utf8_lossy(&name).into_owned(),
@@ -168,16 +219,11 @@ impl Session {
             match status {
                 Some(100..200) => {}
                 Some(status @ 200..600) => return Ok((status, fields)),
-                _ => return Err(closed("an answer without a status".into())),
+                _ => return Err(closed("an answer without a status".into()).into()),
             }
         }
         let cause = format!("more than {INTERIM_ANSWERS} interim (1xx) answers");
-        Err(Error::new(
-            ErrorKind::Refused,
-            Stage::Request,
-            Blame::Proxy,
-            cause,
-        ))
+        Err(Error::new(ErrorKind::Refused, Stage::Request, Blame::Proxy, cause).into())
     }
 
     async fn lines(receive: &mut RecvStream) -> Result<Vec<qpack::FieldLine>, Wrong> {

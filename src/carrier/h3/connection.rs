@@ -25,8 +25,8 @@ const LONGEST: usize = 4096;
 
 /// What the other side has said.
 pub struct Said {
-    /// It takes no more requests.
-    pub goaway: watch::Sender<bool>,
+    /// It takes no requests from this id on (of a client's: no pushes).
+    pub goaway: watch::Sender<Option<u64>>,
     has_control: AtomicBool,
 }
 
@@ -53,7 +53,7 @@ pub async fn begin(
         return Err(reason);
     }
     let said = Arc::new(Said {
-        goaway: watch::Sender::new(false),
+        goaway: watch::Sender::new(None),
         has_control: AtomicBool::new(false),
     });
     let (listening, heard) = (connection.clone(), said.clone());
@@ -116,6 +116,9 @@ async fn control(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
         let next = match frame::head(&mut stream).await {
             Ok(Some(next)) => next,
             Ok(None) => return wrong(code::CLOSED_CRITICAL_STREAM, "the control stream ended"),
+            Err(Wrong::Rejected) => {
+                return wrong(code::CLOSED_CRITICAL_STREAM, "the control stream was reset");
+            }
             Err(Wrong::Broken(error)) => {
                 tracing::debug!("HTTP/3: the control stream: {error}");
                 return wrong(code::CLOSED_CRITICAL_STREAM, "the control stream broke");
@@ -130,8 +133,8 @@ async fn control(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
             }
             _ if first => return wrong(code::MISSING_SETTINGS, "SETTINGS does not come first"),
             frame::GOAWAY => {
-                frame::content(&mut stream, length, LONGEST).await?;
-                said.goaway.send_replace(true);
+                let content = frame::content(&mut stream, length, LONGEST).await?;
+                goaway(&content, said)?;
             }
             frame::DATA | frame::HEADERS | frame::SETTINGS | 2 | 5 | 6 | 8 | 9 => {
                 return wrong(code::FRAME_UNEXPECTED, "a frame that has no place here");
@@ -140,6 +143,22 @@ async fn control(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
         }
         first = false;
     }
+}
+
+/// The id may become smaller, and never larger (§5.2).
+fn goaway(content: &[u8], said: &Said) -> Result<(), Wrong> {
+    let mut rest = content;
+    let (Some(id), []) = (take(&mut rest), rest) else {
+        return Err(Wrong::Connection(code::FRAME_ERROR, "GOAWAY is not one id"));
+    };
+    if said.goaway.borrow().is_some_and(|before| id > before) {
+        return Err(Wrong::Connection(
+            code::ID_ERROR,
+            "a GOAWAY that takes back",
+        ));
+    }
+    said.goaway.send_replace(Some(id));
+    Ok(())
 }
 
 /// Pairs of a setting and its value, each setting once.

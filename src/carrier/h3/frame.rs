@@ -50,6 +50,8 @@ pub fn frame(kind: u64, content: &[u8]) -> Vec<u8> {
 pub enum Wrong {
     /// The whole connection is to end.
     Connection(u32, &'static str),
+    /// The other side did not look at the request (§4.1.1).
+    Rejected,
     /// The stream broke, or the connection has.
     Broken(io::Error),
 }
@@ -129,7 +131,10 @@ async fn exact(stream: &mut RecvStream, octets: &mut [u8]) -> Result<(), Wrong> 
 }
 
 fn broken(error: quinn::ReadError) -> Wrong {
-    Wrong::Broken(read_error(&error))
+    match error {
+        quinn::ReadError::Reset(code) if code == code::REQUEST_REJECTED.into() => Wrong::Rejected,
+        error => Wrong::Broken(read_error(&error)),
+    }
 }
 
 /// How reading failed.

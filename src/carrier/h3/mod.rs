@@ -5,6 +5,7 @@
 //! like one that has ended.
 
 pub mod client;
+pub mod congestion;
 mod connection;
 mod frame;
 mod qpack;
@@ -12,6 +13,7 @@ pub mod server;
 mod stream;
 mod table;
 
+use congestion::Congestion;
 use quinn::{IdleTimeout, TransportConfig, VarInt};
 use std::io;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub mod code {
     pub const FRAME_UNEXPECTED: u32 = 0x105;
     pub const FRAME_ERROR: u32 = 0x106;
     pub const EXCESSIVE_LOAD: u32 = 0x107;
+    pub const ID_ERROR: u32 = 0x108;
     pub const SETTINGS_ERROR: u32 = 0x109;
     pub const MISSING_SETTINGS: u32 = 0x10a;
     pub const REQUEST_REJECTED: u32 = 0x10b;
@@ -78,18 +81,18 @@ fn name(code: u64) -> String {
 }
 
 /// How QUIC runs at a client: a proxy has no requests for it.
-fn at_client() -> Arc<TransportConfig> {
-    let mut config = transport(0, STALLED_AT_CLIENT);
+fn at_client(congestion: Congestion) -> Arc<TransportConfig> {
+    let mut config = transport(0, STALLED_AT_CLIENT, congestion);
     config.keep_alive_interval(Some(KEEPALIVE));
     Arc::new(config)
 }
 
 /// At a terminator, whose clients may have so many requests at a time.
-fn at_server(streams: u32) -> Arc<TransportConfig> {
-    Arc::new(transport(streams, STALLED_AT_SERVER))
+fn at_server(streams: u32, congestion: Congestion) -> Arc<TransportConfig> {
+    Arc::new(transport(streams, STALLED_AT_SERVER, congestion))
 }
 
-fn transport(streams: u32, window: u32) -> TransportConfig {
+fn transport(streams: u32, window: u32, congestion: Congestion) -> TransportConfig {
     let mut config = TransportConfig::default();
     config
         .stream_receive_window(STREAM_WINDOW.into())
@@ -100,6 +103,7 @@ fn transport(streams: u32, window: u32) -> TransportConfig {
         // Envoy 1.40 on the same machine gets nothing of what was sent in segments (Linux 6.18, loopback): what is slower
         // and arrives is better.
         .enable_segmentation_offload(false)
+        .congestion_controller_factory(congestion.factory())
         .datagram_receive_buffer_size(None)
         .max_idle_timeout(Some(IdleTimeout::from(VarInt::from_u32(
             SILENCE.as_millis() as u32,

@@ -2,6 +2,7 @@
 
 use crate::base::Target;
 use crate::base::defaults::AGENT;
+use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
@@ -18,13 +19,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// QUIC with the identity of `tls`; `streams` is how many tunnels a client may have at a time in one connection.
-pub fn config(tls: &rustls::ServerConfig, streams: u32) -> Result<ServerConfig, String> {
+pub fn config(
+    tls: &rustls::ServerConfig,
+    streams: u32,
+    congestion: Congestion,
+) -> Result<ServerConfig, String> {
     let mut tls = tls.clone();
     tls.alpn_protocols = vec![ALPN.to_vec()];
     tls.max_early_data_size = 0;
     let crypto = QuicServerConfig::try_from(tls).map_err(|e| e.to_string())?;
     let mut config = ServerConfig::with_crypto(Arc::new(crypto));
-    config.transport_config(at_server(streams));
+    config.transport_config(at_server(streams, congestion));
     Ok(config)
 }
 
@@ -110,7 +115,7 @@ impl Coming {
                 connection::close(&self.0.connection, code, why);
                 None
             }
-            Err(Wrong::Broken(_)) => {
+            Err(Wrong::Broken(_) | Wrong::Rejected) => {
                 let _ = self.0.streams.0.reset(code::REQUEST_INCOMPLETE.into());
                 None
             }

@@ -262,11 +262,8 @@ fn start_quic(
     terminator: Arc<Terminator>,
     server: &Server,
 ) -> Option<Endpoint> {
-    match Endpoint::server(config, address) {
-        Ok(endpoint) => {
-            tokio::spawn(terminator.serve_quic(endpoint.clone(), server.joining()));
-            Some(endpoint)
-        }
+    match terminator.start_quic(address, config, server) {
+        Ok(endpoint) => Some(endpoint),
         Err(error) => {
             let text = format!("no HTTP/3 on UDP port {}: {error}", address.port());
             report::warning(&text);

@@ -6,7 +6,7 @@ use crate::accept::{Accepting, Address};
 use crate::auth::{User, Users};
 use crate::base::defaults::TARGET_TIMEOUT;
 use crate::base::{Credentials, Error, Result, Secret};
-use crate::carrier::{Connector, h3};
+use crate::carrier::{Carrier, Connector, Version, h3};
 use crate::cli::Serve;
 use crate::cmd::argv;
 use crate::cmd::serve::senders;
@@ -54,10 +54,10 @@ impl Read {
 
     /// HTTP/3 with the same identity, where there is TLS.
     pub fn quic(&self, args: &Serve) -> Result<Option<quinn::ServerConfig>> {
-        let Some((acceptor, _)) = &self.tls else {
+        let Some((acceptor, _)) = self.tls.as_ref().filter(|_| speaks(args, Version::Http3)) else {
             return Ok(None);
         };
-        let config = h3::server::config(acceptor.config(), args.max_streams);
+        let config = h3::server::config(acceptor.config(), args.max_streams, args.congestion);
         config.map(Some).map_err(Error::usage)
     }
 
@@ -116,6 +116,7 @@ impl Read {
         Rules {
             forward: args.forward.clone(),
             tls: self.tls.as_ref().map(|(acceptor, _)| acceptor.clone()),
+            carriers: carriers(args),
             users: self.users.clone(),
             certificates: Certificates {
                 users: self.file.certificates.clone(),
@@ -203,10 +204,23 @@ fn tls(args: &Serve) -> Result<Option<(TlsAcceptor, Pin)>> {
     };
     let identity = identity.map_err(Error::usage)?;
     let pin = identity.pin().map_err(Error::usage)?;
-    let config = identity
-        .server_config(&args.client_ca)
-        .map_err(Error::usage)?;
-    Ok(Some((TlsAcceptor::from(config), pin)))
+    let config = identity.server_config(&args.client_ca);
+    let mut config = rustls::ServerConfig::clone(&*config.map_err(Error::usage)?);
+    config.alpn_protocols = [Version::Http2, Version::Http1]
+        .into_iter()
+        .filter(|version| speaks(args, *version))
+        .map(|version| version.alpn().into())
+        .collect();
+    Ok(Some((TlsAcceptor::from(Arc::new(config)), pin)))
+}
+
+fn carriers(args: &Serve) -> Vec<Carrier> {
+    args.via.iter().flat_map(|via| via.0.clone()).collect()
+}
+
+/// One of the carriers needs this version.
+fn speaks(args: &Serve, version: Version) -> bool {
+    args.via.is_empty() || carriers(args).iter().any(|c| c.version() == version)
 }
 
 /// How connections are accepted.
