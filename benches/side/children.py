@@ -101,13 +101,13 @@ class Children:
             raise Failed(f"{os.path.basename(argv[0])} did not start: {last_line(child)}")
         return found.group(1)
 
-    def on_port(self, argv_for, user=None):
+    def on_port(self, argv_for, user=None, udp=False):
         """Starts a program that has to be told its port; the port."""
         for _ in range(ATTEMPTS):
             port = free_port()
             argv = argv_for(port)
             child = self.spawn(argv, user)
-            if self.wait(child, lambda: listens(port)):
+            if self.wait(child, lambda: receives(port) if udp else listens(port)):
                 return port
             self.running.remove(child)
             end_all([child])
@@ -204,6 +204,12 @@ def free_port():
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return probe.getsockname()[1]
+
+
+def receives(port):
+    """Somebody has bound the port of UDP."""
+    with open("/proc/net/udp", encoding="ascii") as table:
+        return any(f" 0100007F:{port:04X} 00000000:0000 07 " in line for line in table)
 
 
 def listens(port):

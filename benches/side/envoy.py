@@ -41,6 +41,16 @@ class Envoy:
             }
         return self.start(chain, cluster(self.target))
 
+    def quic_terminator(self):
+        """The same for HTTP/3; its port, of UDP."""
+        cert, key = self.certificate()
+        files = {"certificate_chain": {"filename": cert}, "private_key": {"filename": key}}
+        chain = {
+            "filters": [hcm("HTTP3", {"http3_protocol_options": {"allow_extended_connect": True}})],
+            "transport_socket": quic("Downstream", "downstream_tls_context", {"tls_certificates": [files]}),
+        }
+        return self.start(chain, cluster(self.target), udp=True)
+
     def pair(self, version, post=False):
         """One that puts connections into tunnels, before one that ends them; the port of the first."""
         tunneling = {"hostname": f"127.0.0.1:{self.target}"}
@@ -48,7 +58,14 @@ class Envoy:
             tunneling |= {"use_post": True, "post_path": "/"}
         proxy = {"stat_prefix": "tunnel", "cluster": "next", "idle_timeout": "0s", "tunneling_config": tunneling}
         chain = {"filters": [network_filter("tcp_proxy", "TcpProxy", proxy)]}
-        to = cluster(self.terminator())
+        if version == "http3_protocol_options":
+            to = cluster(self.quic_terminator())
+            trust = {"trusted_ca": {"filename": self.certificate()[0]}}
+            to["transport_socket"] = quic(
+                "Upstream", "upstream_tls_context", {"validation_context": trust}, {"sni": "localhost"}
+            )
+        else:
+            to = cluster(self.terminator())
         options = {"explicit_http_config": {version: {}}}
         to["typed_extension_protocol_options"] = {
             "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": typed(
@@ -57,20 +74,32 @@ class Envoy:
         }
         return self.start(chain, to)
 
-    def start(self, chain, to):
+    def start(self, chain, to, udp=False):
         envoy = envoy_program()
 
         def argv(port):
             listener = {"address": address(port), "filter_chains": [chain]}
+            if udp:
+                listener["address"]["socket_address"]["protocol"] = "UDP"
+                listener["udp_listener_config"] = {"quic_options": {}}
             bootstrap = {"static_resources": {"listeners": [listener], "clusters": [to]}}
             conf = self.children.write(f"envoy-{port}.json", json.dumps(bootstrap))
             cores = str(os.cpu_count() or 1)
             return [envoy, "--disable-hot-restart", "--concurrency", cores, "--log-level", "error", "-c", conf]
 
-        return self.children.on_port(argv)
+        return self.children.on_port(argv, udp=udp)
 
 
-def hcm():
+def quic(side, field, context, more={}):
+    """HTTP/3's transport; `context` is what its TLS has beside the protocol."""
+    common = {"common_tls_context": {"alpn_protocols": ["h3"], **context}, **more}
+    return {
+        "name": "envoy.transport_sockets.quic",
+        "typed_config": typed(f"transport_sockets.quic.v3.Quic{side}Transport", {field: common}),
+    }
+
+
+def hcm(codec="AUTO", more={}):
     """Takes CONNECT and POST, with all of its timeouts off."""
 
     def route(match, config):
@@ -85,7 +114,8 @@ def hcm():
     router = {"name": "envoy.filters.http.router", "typed_config": typed("filters.http.router.v3.Router", {})}
     manager = {
         "stat_prefix": "terminator",
-        "codec_type": "AUTO",
+        "codec_type": codec,
+        **more,
         "stream_idle_timeout": "0s",
         "upgrade_configs": [{"upgrade_type": "CONNECT"}],
         "http2_protocol_options": {"allow_connect": True},

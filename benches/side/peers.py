@@ -26,14 +26,14 @@ class Peers:
         self._sshd = None
 
     def certificate(self):
-        """Files of a certificate for 127.0.0.1 that is its own root, and of its key."""
+        """Files of a certificate for 127.0.0.1 and localhost that is its own root, and of its key."""
         if not self._certificate:
             openssl = program("openssl", "openssl")
             # Not an authority, as openssl's own configuration would make it: it is shown by the server itself.
             conf = self.children.write(
                 "openssl.cnf",
                 "[req]\ndistinguished_name = dn\nx509_extensions = v3\nprompt = no\n[dn]\nCN = 127.0.0.1\n"
-                "[v3]\nsubjectAltName = IP:127.0.0.1\nbasicConstraints = critical, CA:FALSE\n",
+                "[v3]\nsubjectAltName = IP:127.0.0.1, DNS:localhost\nbasicConstraints = critical, CA:FALSE\n",
             )
             cert, key = self.children.path("cert.pem"), self.children.path("key.pem")
             subprocess.run(

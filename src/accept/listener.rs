@@ -5,7 +5,7 @@ use crate::wire::Socket;
 use listenfd::ListenFd;
 use std::fmt;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::path::PathBuf;
 use std::str::FromStr;
 use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
@@ -13,8 +13,11 @@ use tokio::net::{TcpListener, TcpSocket, UnixListener, UnixStream};
 /// Connections that the kernel queues before we take them.
 const BACKLOG: u32 = 4096;
 
+/// Ports that are tried until one is free for TCP and for UDP.
+const ATTEMPTS: usize = 16;
+
 /// Where to listen.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Address {
     Tcp(SocketAddr),
     Unix(PathBuf),
@@ -120,6 +123,33 @@ impl Listener {
                     address: address.clone(),
                 })
             }
+        }
+    }
+
+    /// With UDP on the port of the same number, if that can be had; where the kernel chooses the port, it is one that is free
+    /// for both.
+    pub async fn bind_with_udp(
+        address: &Address,
+        shared: bool,
+    ) -> io::Result<(Listener, io::Result<UdpSocket>)> {
+        let chosen = matches!(address, Address::Tcp(address) if address.port() == 0);
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let listener = Listener::bind_with(address, shared).await?;
+            match listener.udp() {
+                Err(e) if e.kind() == io::ErrorKind::AddrInUse && chosen && attempts < ATTEMPTS => {
+                }
+                udp => return Ok((listener, udp)),
+            }
+        }
+    }
+
+    /// UDP on the port of the same number.
+    pub fn udp(&self) -> io::Result<UdpSocket> {
+        match &self.address {
+            Address::Tcp(address) => UdpSocket::bind(address),
+            Address::Unix(_) | Address::Systemd => Err(io::ErrorKind::Unsupported.into()),
         }
     }
 

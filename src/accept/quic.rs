@@ -6,13 +6,14 @@ use crate::accept::server::Joining;
 use crate::accept::{Draining, Server, Terminator};
 use crate::base::defaults::LINGER;
 use crate::carrier::Carrier;
+use crate::carrier::h3::socket::{self, Batching};
 use crate::carrier::h3::{self, server};
 use crate::http::Refusal;
 use crate::tls::certificate;
 use quinn::{Endpoint, Incoming};
 use rustls::pki_types::CertificateDer;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,24 +24,38 @@ const LOOK: Duration = Duration::from_millis(100);
 /// A connection without tunnels may be there for so long.
 const IDLE: Duration = Duration::from_secs(300);
 
+/// What a handshake needs of its endpoint.
+struct Beginning {
+    port: u16,
+    socket: Arc<Batching>,
+    /// Held by each handshake.
+    _under_way: Arc<()>,
+}
+
 impl Terminator {
-    /// Listens on UDP at `address`, as long as `server` does on TCP.
+    /// Serves clients of HTTP/3 on `bound`, as long as `server` does those of the other versions.
     pub fn start_quic(
         self: Arc<Self>,
-        address: SocketAddr,
+        bound: UdpSocket,
         config: quinn::ServerConfig,
         server: &Server,
     ) -> io::Result<Endpoint> {
-        let endpoint = Endpoint::server(config, address)?;
+        let (endpoint, socket) = socket::endpoint(bound, Some(config))?;
         let port = endpoint.local_addr()?.port();
         self.quic_port.get_or_init(|| port);
-        tokio::spawn(self.serve_quic(endpoint.clone(), server.joining()));
+        tokio::spawn(self.serve_quic(endpoint.clone(), socket, server.joining()));
         Ok(endpoint)
     }
 
     /// Serves the connections of an endpoint until the drain begins.
-    async fn serve_quic(self: Arc<Self>, endpoint: Endpoint, joining: Joining) {
+    async fn serve_quic(
+        self: Arc<Self>,
+        endpoint: Endpoint,
+        socket: Arc<Batching>,
+        joining: Joining,
+    ) {
         let mut draining = joining.draining();
+        let port = endpoint.local_addr().map_or(0, |here| here.port());
         // Each handshake under way holds it once.
         let handshakes = Arc::new(());
         loop {
@@ -58,11 +73,13 @@ impl Terminator {
                 continue;
             }
             let (this, joining) = (self.clone(), joining.clone());
-            let port = endpoint.local_addr().map_or(0, |here| here.port());
-            let handshake = handshakes.clone();
+            let beginning = Beginning {
+                port,
+                socket: socket.clone(),
+                _under_way: handshakes.clone(),
+            };
             tokio::spawn(async move {
-                this.quic_connection(incoming, port, joining, handshake)
-                    .await;
+                this.quic_connection(incoming, joining, beginning).await;
             });
         }
         // No new connections; the endpoint lives as long as what it carries.
@@ -73,16 +90,17 @@ impl Terminator {
     async fn quic_connection(
         self: Arc<Self>,
         incoming: Incoming,
-        port: u16,
         joining: Joining,
-        under_way: Arc<()>,
+        beginning: Beginning,
     ) {
         let rules = self.rules.get();
         let address = incoming.remote_address();
         let mut client = Client {
             name: address.to_string().into(),
             address: Some(address),
-            came_to: incoming.local_ip().map(|ip| SocketAddr::new(ip, port)),
+            came_to: incoming
+                .local_ip()
+                .map(|ip| SocketAddr::new(ip, beginning.port)),
             certificate: None,
             since: Instant::now(),
             known: Arc::default(),
@@ -95,7 +113,7 @@ impl Terminator {
         let limit = self.shares.limits().head_timeout;
         let handshake = async {
             let connection = incoming.await?;
-            let session = server::Session::begin(connection.clone()).await?;
+            let session = server::Session::begin(connection.clone(), &beginning.socket).await?;
             Ok((connection, session))
         };
         let (connection, session) = match tokio::time::timeout(limit, handshake).await {
@@ -110,7 +128,7 @@ impl Terminator {
                 return;
             }
         };
-        drop(under_way);
+        drop(beginning);
         let shown = connection.peer_identity();
         let shown = shown.and_then(|all| all.downcast::<Vec<CertificateDer<'static>>>().ok());
         if let Some(certificate) = shown.as_deref().and_then(|all| all.first()) {

@@ -16,9 +16,6 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use tokio_rustls::TlsAcceptor;
 
-/// Ports that are tried until one is free for TCP and for UDP.
-const PORTS: usize = 16;
-
 /// Starts it on the current runtime and gives the hop that leads there: over TLS with its key
 /// pinned, and with a password that nobody else on this machine has.
 pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
@@ -79,26 +76,24 @@ async fn listen(
     quic: Option<quinn::ServerConfig>,
 ) -> Result<(SocketAddr, Server)> {
     let cannot = |e: std::io::Error| Error::internal(format!("cannot listen: {e}"));
-    let mut attempts = 0;
-    loop {
-        attempts += 1;
-        let any = Address::Tcp((Ipv4Addr::LOCALHOST, 0).into());
-        let listener = Listener::bind(&any).await.map_err(cannot)?;
-        let Address::Tcp(address) = *listener.address() else {
-            return Err(Error::internal("the embedded proxy has no TCP address"));
-        };
-        let served = vec![(listener, terminator.clone())];
-        let server = Server::start(served, Terminator::handle);
-        let Some(config) = quic.clone() else {
-            return Ok((address, server));
-        };
-        match terminator.clone().start_quic(address, config, &server) {
-            Ok(_) => return Ok((address, server)),
-            // The port may be taken: it was chosen for TCP.
-            Err(_) if attempts < PORTS => {}
-            Err(error) => return Err(cannot(error)),
+    let any = Address::Tcp((Ipv4Addr::LOCALHOST, 0).into());
+    let (listener, udp) = match quic {
+        None => (Listener::bind(&any).await.map_err(cannot)?, None),
+        Some(config) => {
+            let (listener, udp) = Listener::bind_with_udp(&any, false).await.map_err(cannot)?;
+            (listener, Some((udp.map_err(cannot)?, config)))
         }
+    };
+    let Address::Tcp(address) = *listener.address() else {
+        return Err(Error::internal("the embedded proxy has no TCP address"));
+    };
+    let served = vec![(listener, terminator.clone())];
+    let server = Server::start(served, Terminator::handle);
+    if let Some((udp, config)) = udp {
+        let quic = terminator.clone().start_quic(udp, config, &server);
+        quic.map_err(cannot)?;
     }
+    Ok((address, server))
 }
 
 fn credentials() -> Result<Credentials> {

@@ -225,7 +225,7 @@ async fn quic_terminator(tls: TlsAcceptor) -> u16 {
     let config = carrier::h3::server::config(tls.config(), 100, Congestion::Cubic);
     let config = config.expect("settings");
     let server = Server::start(Vec::<(Listener, ())>::new(), |(), _| async {});
-    let any = (Ipv4Addr::LOCALHOST, 0).into();
+    let any = std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     let terminator = plain_terminator(Some(tls));
     let endpoint = terminator.start_quic(any, config, &server);
     let endpoint = endpoint.expect("bind a terminator");

@@ -145,7 +145,10 @@ fn in_a_chain() {
     let line = connect(["-x", &second.url, "--via", "h3", "a.test:1"])
         .run()
         .expect_failure(2);
-    assert!(line.contains("needs a proxy with https:// or h3://"), "{line}");
+    assert!(
+        line.contains("needs a proxy with https:// or h3://"),
+        "{line}"
+    );
 }
 
 /// What is refused, asked for, or not there has the code and the words that it has elsewhere.

@@ -6,7 +6,7 @@ use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
-use crate::carrier::h3::{ALPN, FIELDS, at_client, code, qpack};
+use crate::carrier::h3::{ALPN, FIELDS, at_client, code, qpack, socket};
 use crate::carrier::refused::{self, Refused};
 use crate::carrier::{HalfClose, Opened, greeting, signature};
 use crate::http::post::{not_a_tunnel, wants_greeting};
@@ -18,7 +18,7 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
 use rustls::client::Resumption;
 use rustls::{AlertDescription, CertificateError};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -95,12 +95,14 @@ impl Session {
                 e.to_string(),
             )
         };
-        let endpoint = Endpoint::client((any, 0).into()).map_err(local)?;
+        let bound = UdpSocket::bind((any, 0));
+        let made = bound.and_then(|bound| socket::endpoint(bound, None));
+        let (endpoint, batching) = made.map_err(local)?;
         let connecting = endpoint.connect_with(config, address, name);
         let connecting = connecting.map_err(|e| Error::internal(format!("QUIC: {e}")))?;
         let connection = connecting.await.map_err(|e| not_connected(&e))?;
         open_endpoints().push(endpoint.clone());
-        let begun = connection::begin(&connection).await;
+        let begun = connection::begin(&connection, &batching).await;
         let (control, said) = begun.map_err(|e| not_connected(&e))?;
         Ok(Session {
             connection,

@@ -1,10 +1,11 @@
 //! What both sides of a connection have: their control streams, and what comes on the other's (RFC 9114 §6.2).
 
 use crate::carrier::h3::frame::{self, Wrong};
+use crate::carrier::h3::socket::{Batching, Taker};
 use crate::carrier::h3::{FIELDS, code};
 use quinn::{Connection, RecvStream, SendStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use tokio::sync::watch;
 
 /// Types of unidirectional streams.
@@ -17,6 +18,8 @@ const QPACK_DECODER: u64 = 3;
 const QPACK_MAX_TABLE_CAPACITY: u64 = 1;
 const MAX_FIELD_SECTION_SIZE: u64 = 6;
 const QPACK_BLOCKED_STREAMS: u64 = 7;
+/// Not in the registry: datagrams may come in batches. See `socket`.
+const TAKES_BATCHES: u64 = 0x7475_6e63;
 /// Those of HTTP/2 that must not come (§7.2.4.1).
 const OF_HTTP2: [u64; 4] = [2, 3, 4, 5];
 
@@ -28,11 +31,14 @@ pub struct Said {
     /// It takes no requests from this id on (of a client's: no pushes).
     pub goaway: watch::Sender<Option<u64>>,
     has_control: AtomicBool,
+    /// It takes datagrams in batches.
+    batches: OnceLock<Taker>,
 }
 
 /// Opens our control stream and listens to the other's until the connection is over. The stream must be kept.
 pub async fn begin(
     connection: &Connection,
+    socket: &Arc<Batching>,
 ) -> Result<(SendStream, Arc<Said>), quinn::ConnectionError> {
     let mut control = connection.open_uni().await?;
     let mut first = Vec::new();
@@ -42,6 +48,7 @@ pub async fn begin(
         (QPACK_MAX_TABLE_CAPACITY, 0),
         (MAX_FIELD_SECTION_SIZE, FIELDS as u64),
         (QPACK_BLOCKED_STREAMS, 0),
+        (TAKES_BATCHES, u64::from(socket.reads_batches())),
     ] {
         frame::put(&mut settings, setting);
         frame::put(&mut settings, value);
@@ -55,13 +62,15 @@ pub async fn begin(
     let said = Arc::new(Said {
         goaway: watch::Sender::new(None),
         has_control: AtomicBool::new(false),
+        batches: OnceLock::new(),
     });
-    let (listening, heard) = (connection.clone(), said.clone());
+    let (listening, heard, socket) = (connection.clone(), said.clone(), socket.clone());
     tokio::spawn(async move {
         while let Ok(stream) = listening.accept_uni().await {
-            let (connection, said) = (listening.clone(), heard.clone());
+            let (connection, said, socket) = (listening.clone(), heard.clone(), socket.clone());
             tokio::spawn(async move {
-                if let Err(Wrong::Connection(code, why)) = listen(stream, &said).await {
+                let takes = || socket.send_batches(&connection);
+                if let Err(Wrong::Connection(code, why)) = listen(stream, &said, takes).await {
                     close(&connection, code, why);
                 }
             });
@@ -86,9 +95,13 @@ pub async fn say_goaway(control: &mut SendStream, next: u64) {
     let _ = control.write_all(&frame::frame(frame::GOAWAY, &id)).await;
 }
 
-async fn listen(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
+async fn listen(
+    mut stream: RecvStream,
+    said: &Said,
+    takes_batches: impl Fn() -> Taker,
+) -> Result<(), Wrong> {
     match frame::integer(&mut stream).await? {
-        Some(CONTROL) => control(stream, said).await,
+        Some(CONTROL) => control(stream, said, takes_batches).await,
         Some(PUSH) => Err(Wrong::Connection(
             code::STREAM_CREATION_ERROR,
             "nobody asked for a push",
@@ -106,7 +119,11 @@ async fn listen(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
     }
 }
 
-async fn control(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
+async fn control(
+    mut stream: RecvStream,
+    said: &Said,
+    takes_batches: impl Fn() -> Taker,
+) -> Result<(), Wrong> {
     let wrong = |code, why| Err(Wrong::Connection(code, why));
     if said.has_control.swap(true, Ordering::AcqRel) {
         return wrong(code::STREAM_CREATION_ERROR, "a second control stream");
@@ -129,7 +146,9 @@ async fn control(mut stream: RecvStream, said: &Said) -> Result<(), Wrong> {
         match kind {
             frame::SETTINGS if first => {
                 let settings = frame::content(&mut stream, length, LONGEST).await?;
-                check(&settings)?;
+                if check(&settings)? {
+                    said.batches.get_or_init(&takes_batches);
+                }
             }
             _ if first => return wrong(code::MISSING_SETTINGS, "SETTINGS does not come first"),
             frame::GOAWAY => {
@@ -161,21 +180,23 @@ fn goaway(content: &[u8], said: &Said) -> Result<(), Wrong> {
     Ok(())
 }
 
-/// Pairs of a setting and its value, each setting once.
-fn check(settings: &[u8]) -> Result<(), Wrong> {
+/// Pairs of a setting and its value, each setting once. Whether batches are taken.
+fn check(settings: &[u8]) -> Result<bool, Wrong> {
     let mut rest = settings;
     let mut seen = Vec::new();
+    let mut takes_batches = false;
     while !rest.is_empty() {
-        let (Some(setting), Some(_)) = (take(&mut rest), take(&mut rest)) else {
+        let (Some(setting), Some(value)) = (take(&mut rest), take(&mut rest)) else {
             return Err(Wrong::Connection(code::FRAME_ERROR, "SETTINGS is cut off"));
         };
         if OF_HTTP2.contains(&setting) || seen.contains(&setting) {
             let why = "a setting that may not be";
             return Err(Wrong::Connection(code::SETTINGS_ERROR, why));
         }
+        takes_batches |= (setting, value) == (TAKES_BATCHES, 1);
         seen.push(setting);
     }
-    Ok(())
+    Ok(takes_batches)
 }
 
 fn take(rest: &mut &[u8]) -> Option<u64> {

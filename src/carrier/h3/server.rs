@@ -5,6 +5,7 @@ use crate::base::defaults::AGENT;
 use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
+use crate::carrier::h3::socket::Batching;
 use crate::carrier::h3::stream::{Counted, Kind, Stream};
 use crate::carrier::h3::{ALPN, at_server, code, name, qpack};
 use crate::carrier::{Carrier, Version};
@@ -56,8 +57,11 @@ pub struct Asking {
 }
 
 impl Session {
-    pub async fn begin(connection: Connection) -> Result<Session, ConnectionError> {
-        let (control, said) = connection::begin(&connection).await?;
+    pub async fn begin(
+        connection: Connection,
+        socket: &Arc<Batching>,
+    ) -> Result<Session, ConnectionError> {
+        let (control, said) = connection::begin(&connection, socket).await?;
         Ok(Session {
             connection,
             control,

@@ -19,9 +19,10 @@ use crate::cmd::{finish, route, runtime};
 use crate::plan::RoutePlan;
 use crate::ui::log::{self, Quiet};
 use crate::ui::{report, serve as ui};
-use quinn::Endpoint;
 use rules::Read;
-use std::net::SocketAddr;
+use std::collections::HashMap;
+use std::io;
+use std::net::UdpSocket;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::runtime::{Builder, Handle};
@@ -92,7 +93,8 @@ async fn serve(
         tending.spawn(async move { dialer.tend_sessions(0).await });
     }
     let shares = Shares::new(limits(args));
-    let bound = listeners(args, workers).await?;
+    let quic = read.quic(args)?;
+    let (bound, mut datagrams) = listeners(args, workers, quic.is_some()).await?;
     // Sockets of the service manager's have shown their addresses only now.
     read.check_binds(args, bound.iter().map(|(listener, _)| listener.address()))?;
     let mut listeners = Vec::new();
@@ -124,8 +126,16 @@ async fn serve(
     let server = Server::start_on(listeners, how, Terminator::handle);
     let mut endpoints = Vec::new();
     for (address, terminator) in &terminators {
-        if let (Address::Tcp(address), Some(config)) = (address, read.quic(args)?) {
-            endpoints.extend(start_quic(*address, config, terminator.clone(), &server));
+        if let (Some(udp), Some(config)) = (datagrams.remove(address), &quic) {
+            let started = udp.and_then(|udp| {
+                let terminator = terminator.clone();
+                terminator.start_quic(udp, config.clone(), &server)
+            });
+            match started {
+                Ok(endpoint) => endpoints.push(endpoint),
+                // Clients are served without.
+                Err(e) => report::warning(&format!("no HTTP/3 (UDP) on {address}: {e}")),
+            }
         }
     }
     let ready = |ready: bool| {
@@ -225,52 +235,56 @@ fn limits(args: &Serve) -> Limits {
     }
 }
 
-/// All that are listened on, each with where its connections are served.
-async fn listeners(args: &Serve, workers: Option<&Workers>) -> Result<Vec<(Listener, Handle)>> {
-    let mut all = Vec::new();
+/// All that are listened on, each with where its connections are served; and, with `quic`, the sockets of UDP beside them.
+async fn listeners(
+    args: &Serve,
+    workers: Option<&Workers>,
+    quic: bool,
+) -> Result<(Vec<(Listener, Handle)>, Datagrams)> {
+    let (mut all, mut datagrams) = (Vec::new(), Datagrams::new());
     let here = Handle::current();
     for address in &args.listen {
         match (address, workers) {
             (Address::Systemd, _) => {
                 let inherited = Listener::inherited();
                 let inherited = inherited.map_err(|e| Error::usage(format!("-l systemd: {e}")))?;
-                all.extend(inherited.into_iter().map(|l| (l, here.clone())));
+                for listener in inherited {
+                    if quic && let Address::Tcp(_) = listener.address() {
+                        datagrams.insert(listener.address().clone(), listener.udp());
+                    }
+                    all.push((listener, here.clone()));
+                }
             }
-            (Address::Tcp(_), Some(workers)) => {
+            (Address::Tcp(_), workers) => {
+                let shared = workers.is_some() || args.reuse_port;
+                let (mut address, mut wanted) = (address.clone(), quic);
+                let handles = workers.map_or(std::slice::from_ref(&here), |w| &w.handles);
                 // The first one may let the kernel choose the port; the others take the same.
-                let mut address = address.clone();
-                for handle in &workers.handles {
+                for handle in handles {
                     let _on = handle.enter();
-                    let listener = bind_with(&address, true).await?;
+                    let listener = match std::mem::take(&mut wanted) {
+                        false => bind_with(&address, shared).await?,
+                        true => {
+                            let bound = Listener::bind_with_udp(&address, shared).await;
+                            let (listener, udp) = bound.map_err(|e| not_bound(&address, &e))?;
+                            datagrams.insert(listener.address().clone(), udp);
+                            listener
+                        }
+                    };
                     address = listener.address().clone();
                     all.push((listener, handle.clone()));
                 }
             }
-            (address, _) => {
-                let listener = bind_with(address, args.reuse_port).await?;
-                all.push((listener, here.clone()));
+            (Address::Unix(_), _) => {
+                all.push((bind_with(address, args.reuse_port).await?, here.clone()));
             }
         }
     }
-    Ok(all)
+    Ok((all, datagrams))
 }
 
-/// HTTP/3 on the UDP port of the same number. Where that is taken, clients are served without.
-fn start_quic(
-    address: SocketAddr,
-    config: quinn::ServerConfig,
-    terminator: Arc<Terminator>,
-    server: &Server,
-) -> Option<Endpoint> {
-    match terminator.start_quic(address, config, server) {
-        Ok(endpoint) => Some(endpoint),
-        Err(error) => {
-            let text = format!("no HTTP/3 on UDP port {}: {error}", address.port());
-            report::warning(&text);
-            None
-        }
-    }
-}
+/// Sockets of UDP, by the addresses of the listeners beside them.
+type Datagrams = HashMap<Address, io::Result<UdpSocket>>;
 
 async fn start_admin(address: &Address, ledger: &Arc<Ledger>) -> Result<Arc<Admin>> {
     let listener = bind(address).await?;
@@ -336,11 +350,14 @@ pub async fn bind(address: &Address) -> Result<Listener> {
 }
 
 async fn bind_with(address: &Address, shared: bool) -> Result<Listener> {
-    Listener::bind_with(address, shared).await.map_err(|e| {
-        let cause = format!("cannot listen on {address}: {e}");
-        Error::new(Kind::Usage, Stage::Listen, Blame::User, cause)
-            .hint("choose another address or port; port 0 lets the kernel choose")
-    })
+    let bound = Listener::bind_with(address, shared).await;
+    bound.map_err(|e| not_bound(address, &e))
+}
+
+fn not_bound(address: &Address, error: &io::Error) -> Error {
+    let cause = format!("cannot listen on {address}: {error}");
+    Error::new(Kind::Usage, Stage::Listen, Blame::User, cause)
+        .hint("choose another address or port; port 0 lets the kernel choose")
 }
 
 /// Every tunnel takes two descriptors; the usual soft limit of 1024 would be reached early.

@@ -216,7 +216,8 @@ fn nothing_works() {
     let scene = Scene::with(&[], Udp::Blocked, Tcp::Resets);
     let line = scene.run(&["--via", "auto", "echo:"]).run();
     assert!(line.elapsed < Duration::from_secs(10), "{:?}", line.elapsed);
-    line.expect_failure(35);
+    // The reset may come before our handshake begins.
+    assert!([7, 35].contains(&line.code), "{line:?}");
     let closed = crate::support::ClosedPort::new();
     let url = format!("https://{}", closed.addr());
     let line = connect(["-x", &url, "--via", "auto", "echo:"]).run();
