@@ -4,3 +4,4 @@
 mod client;
 mod post;
 mod server;
+mod websocket;

@@ -59,5 +59,7 @@ fn command(script: &str, config: &Value) -> Command {
     command.args(["-e", script, "--"]).arg(config.to_string());
     // Not the user's options.
     command.env_remove("NODE_OPTIONS");
+    // Where Debian's packages for it are.
+    command.env("NODE_PATH", "/usr/share/nodejs");
     command
 }
