@@ -268,7 +268,7 @@ fn a_client_of_another_kind() {
     serve.pin();
     let echo = Target::echo();
     let mut command = aioquic();
-    let count = 8 * MIB;
+    let count = 64 * MIB;
     command.args([
         "client",
         &serve.port.to_string(),
@@ -302,11 +302,11 @@ fn a_server_of_another_kind() {
     let cert = certificate.cert();
     let args = ["-x", &url, "--cacert", &cert, "a.test:1"];
     let output = connect(args)
-        .feed(Feed::Pattern(5, 8 * MIB))
+        .feed(Feed::Pattern(5, 64 * MIB))
         .hash_only()
         .run();
     assert_eq!(
         output.expect_clean().stdout_sha256,
-        Pattern::sha256(5, 8 * MIB)
+        Pattern::sha256(5, 64 * MIB)
     );
 }

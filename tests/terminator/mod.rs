@@ -12,6 +12,7 @@ mod heads;
 mod malformed;
 mod pipelined;
 mod post;
+mod quic;
 mod refusals;
 pub mod request;
 mod started;

@@ -3,10 +3,10 @@
 mod front;
 
 use crate::support::peers::Certificate;
-use crate::support::{Feed, Pattern, Run, Serve, Target, connect};
+use crate::support::{Feed, Listen, Pattern, Run, Serve, Target, connect};
 use front::{Front, Mode, Tcp, Udp};
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::path::Path;
@@ -208,6 +208,34 @@ fn a_certificate_that_is_not_trusted() {
         assert!(line.contains("certificate"), "{udp:?} {tcp:?}: {line}");
     }
     assert_eq!(scene.remembered(), None);
+}
+
+/// Tunnels that begin at the same time find out together, and share what was found.
+#[test]
+fn many_at_a_time() {
+    for (udp, carrier) in [(Udp::Blocked, "HTTP/2"), (Udp::Pass, "HTTP/3")] {
+        let scene = Scene::with(&["-v"], udp, Tcp::Pass);
+        let echo = Target::echo();
+        let (url, cert) = (scene.front.url(), scene.certificate.cert());
+        let listen = Listen::start(
+            &["-x", &url, "--cacert", &cert, "--via", "auto"],
+            &[&format!("0:{}", echo.addr())],
+        );
+        let at = format!("127.0.0.1:{}", listen.ports[0]);
+        std::thread::scope(|scope| {
+            for seed in 0..20 {
+                let at = &at;
+                scope.spawn(move || {
+                    let run = connect([at]).feed(Feed::Pattern(seed, 50_000));
+                    let output = run.hash_only().run().expect_clean();
+                    assert_eq!(output.stdout_sha256, Pattern::sha256(seed, 50_000));
+                });
+            }
+        });
+        let clients: HashSet<String> = scene.serve.tunnels().into_iter().map(|t| t.0).collect();
+        assert_eq!(clients.len(), 1, "{carrier}: {clients:?}");
+        assert_eq!(echo.accepted(), 20);
+    }
 }
 
 /// Neither comes about: what TCP met is told, and soon.
