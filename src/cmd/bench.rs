@@ -9,7 +9,7 @@ use crate::cli::Bench;
 use crate::cmd::serve::{ended_by, raise_descriptor_limit};
 use crate::cmd::signals::Signals;
 use crate::cmd::{embedded, finish, output, route, runtime};
-use crate::dial::{Dialer, Hop, Network};
+use crate::dial::{Congestion, Dialer, Hop, Network};
 use crate::plan::bench::{BenchPlan, Compared, Other, Proxied};
 use crate::plan::{Environment, Route, RoutePlan};
 use crate::ui::bench::{html, json, progress::Progress, table};
@@ -153,6 +153,7 @@ async fn lanes(plan: &BenchPlan, target: &Target, built: &mut Built) -> Result<(
                 network: plan.network.clone(),
                 timeout: plan.settings.limit,
                 connections: 1,
+                congestion: Congestion::default(),
                 shared: None,
                 target: target.clone(),
             }),
@@ -213,6 +214,7 @@ fn dialed(hops: Vec<Hop>, route: &RoutePlan, plan: &BenchPlan, target: &Target) 
         network: route.network.clone(),
         timeout: route.connect_timeout,
         connections: route.connections,
+        congestion: route.congestion,
         shared: None,
         target: target.clone(),
     };
@@ -248,6 +250,7 @@ async fn compared(
                 network: plan.network.clone(),
                 timeout: plan.settings.limit,
                 connections: 1,
+                congestion: Congestion::default(),
                 shared: None,
                 target: endpoint.clone(),
             };
@@ -362,18 +365,21 @@ struct Dialed {
     network: Network,
     timeout: Duration,
     connections: usize,
+    congestion: Congestion,
     shared: Option<Dialer>,
     target: Target,
 }
 
 impl Dialed {
     fn dialer(&self) -> Dialer {
-        Dialer::new(
+        let mut dialer = Dialer::new(
             self.hops.clone(),
             self.network.clone(),
             self.timeout,
             self.connections,
-        )
+        );
+        dialer.congestion = self.congestion;
+        dialer
     }
 }
 
