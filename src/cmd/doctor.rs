@@ -1,6 +1,7 @@
 //! `tuncat doctor`: a route in, a report out.
 
-use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
+use crate::base::{Blame, Error, Host, Kind, Result, Scheme, Stage, Target};
+use crate::carrier::Carrier;
 use crate::cli::{Doctor, ProxyOptions};
 use crate::cmd::signals::Signals;
 use crate::cmd::{pac, route, runtime};
@@ -54,7 +55,18 @@ fn execute(args: &Doctor) -> Result<Report> {
         let cause = format!("doctor examines HTTP proxies, and {socks} is none");
         return Err(Error::usage(cause).hint("'tuncat connect -z' tells whether a tunnel opens"));
     }
+    if let Route::Proxies(proxies) = &plan.route
+        && let Some(first) = proxies.first().filter(|p| p.scheme == Scheme::H3)
+    {
+        let cause = format!("doctor begins with TCP, and {first} is QUIC alone");
+        let hint = "name it https://, on the same port: HTTP/3 is one of the ways that are tried";
+        return Err(Error::usage(cause).hint(hint));
+    }
     let words = words(&args.proxy, &plan);
+    if plan.route == Route::Embedded {
+        // It has whatever is tried.
+        plan.via = vec![Carrier::LADDER.to_vec()];
+    }
     route::prepare(&mut plan)?;
     plan.warnings.iter().for_each(|w| report::warning(w));
     let runtime = runtime(Builder::new_current_thread())?;

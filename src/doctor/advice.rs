@@ -7,7 +7,13 @@ use crate::doctor::code::Code;
 use crate::doctor::report::{Best, PortVerdict, Report, Verdict, WaySeen};
 
 /// Carriers in order of preference.
-const PREFERENCE: [Carrier; 4] = [Carrier::H2, Carrier::H1, Carrier::H2Post, Carrier::H1Post];
+const PREFERENCE: [Carrier; 5] = [
+    Carrier::H2,
+    Carrier::H1,
+    Carrier::H3,
+    Carrier::H2Post,
+    Carrier::H1Post,
+];
 
 /// The best way that works: first those that opened, then those that lose nothing.
 pub fn best(report: &Report, settings: &Settings) -> Option<Best> {

@@ -58,7 +58,7 @@ pub struct Settings {
 
 impl Settings {
     /// [`Settings::patience`], where there has to be a limit.
-    fn patience(&self) -> Duration {
+    pub fn patience(&self) -> Duration {
         match self.patience {
             Duration::ZERO => Duration::from_secs(300),
             patience => patience,

@@ -10,6 +10,8 @@ use std::time::Duration;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 
+/// For a tunnel over QUIC: most networks that drop UDP are silent about it.
+const QUIC: Duration = Duration::from_secs(3);
 /// For an end to be taken.
 const GOODBYE: Duration = Duration::from_millis(500);
 
@@ -88,6 +90,11 @@ impl Probe {
         self.hop().is_some_and(|hop| hop.login.has_means())
     }
 
+    /// The hop may be reached over QUIC, too.
+    pub fn has_quic(&self) -> bool {
+        self.scheme() == Scheme::Https && self.settings.hops.len() == 1
+    }
+
     /// A dialer that knows one carrier only, and has no session yet.
     pub fn dialer(&self, carrier: Carrier) -> Dialer {
         let mut hops = self.settings.hops.clone();
@@ -96,9 +103,10 @@ impl Probe {
         }
         let settings = &self.settings;
         // Whether a POST is held back shows when it ends, for which nobody wants to wait long.
-        let patience = match carrier.is_post() {
-            true => settings.patience / 2,
-            false => settings.patience,
+        let patience = match carrier {
+            _ if carrier.is_post() => settings.patience / 2,
+            _ if carrier.is_quic() => settings.patience().min(QUIC),
+            _ => settings.patience,
         };
         Dialer::new(hops, settings.network.clone(), patience, 1)
     }

@@ -23,7 +23,7 @@ pub fn nowhere(port: u16) -> Target {
 }
 
 /// All carriers: the first alone, since it may show that the rest is in vain; then the others side by
-/// side, unless credentials have to prove themselves one at a time.
+/// side, unless credentials have to prove themselves one at a time. HTTP/3 where an https proxy is reached from here.
 pub async fn all(probe: &Probe, oracle: Option<&Oracle>) -> Ways {
     let [a, b, c, d] = Carrier::ALL;
     let first = one(probe, oracle, a, None).await;
@@ -32,12 +32,23 @@ pub async fn all(probe: &Probe, oracle: Option<&Oracle>) -> Ways {
     if !reached {
         probe.seen().stopped = Some("the proxy cannot be reached".into());
     }
-    let (second, third) = match probe.has_credentials() {
+    let quic = async {
+        match probe.has_quic() {
+            true => Some(one(probe, oracle, Carrier::H3, None).await),
+            false => None,
+        }
+    };
+    let (second, third, quic) = match probe.has_credentials() {
         true => (
             one(probe, oracle, b, None).await,
             one(probe, oracle, c, None).await,
+            quic.await,
         ),
-        false => join!(one(probe, oracle, b, None), one(probe, oracle, c, None)),
+        false => join!(
+            one(probe, oracle, b, None),
+            one(probe, oracle, c, None),
+            quic
+        ),
     };
     let without = no_version(&(&second.0, second.1.as_ref()));
     let fourth = one(probe, oracle, d, without).await;
@@ -46,7 +57,8 @@ pub async fn all(probe: &Probe, oracle: Option<&Oracle>) -> Ways {
         errors: Vec::new(),
     };
     let mut versions = Vec::new();
-    for (seen, error) in [first, second, third, fourth] {
+    let over_tcp = [first, second, third, fourth];
+    for (seen, error) in over_tcp.into_iter().chain(quic) {
         let of_version = no_version(&(&seen, error.as_ref())).is_some();
         ways.seen.push(seen);
         match of_version {
@@ -69,11 +81,11 @@ fn is_unreachable(error: &Error) -> bool {
 
 type Tried = (WaySeen, Option<Error>);
 
-/// HTTP/2 cannot be had at all: no other method over it can.
+/// HTTP/2 cannot be had at all: no other method over it can. Nor HTTP/3, of which there is one.
 fn no_version((seen, error): &(&WaySeen, Option<&Error>)) -> Option<String> {
     let error = (*error)?;
     let lacking = seen.verdict == Verdict::Unsupported
-        && seen.carrier.version() == Version::Http2
+        && seen.carrier.version() != Version::Http1
         && error.answered().is_none()
         && error.is_held().is_none();
     lacking.then(|| said(error))
@@ -172,6 +184,10 @@ fn judge(probe: &Probe, carrier: Carrier, error: &Error) -> Verdict {
         },
         // HTTP/2 was offered and not taken: by ALPN, or by an answer in another version, or by hanging up.
         Kind::TlsHandshake if http2 => Verdict::Unsupported,
+        // Over TCP the proxy was reached, so that nothing but QUIC is missing.
+        _ if carrier.is_quic() && matches!(error.stage(), Stage::Connect | Stage::Tls) => {
+            Verdict::Unsupported
+        }
         Kind::NotHttp | Kind::CannotConnect | Kind::Reset
             if http2 && probe.scheme() == Scheme::Http && error.stage() == Stage::Request =>
         {

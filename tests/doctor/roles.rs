@@ -3,7 +3,14 @@
 use super::examine;
 use crate::support::Serve;
 
-const ALL_OPEN: [&str; 4] = ["h1 open", "h2 open", "h1-post open", "h2-post open"];
+/// Over TLS.
+const ALL_OPEN: [&str; 5] = [
+    "h1 open",
+    "h2 open",
+    "h1-post open",
+    "h2-post open",
+    "h3 open",
+];
 
 #[test]
 fn the_embedded_proxy_has_no_fault() {
@@ -29,7 +36,7 @@ fn the_embedded_proxy_has_no_fault() {
     let held = seen.each("buffering", &["carrier", "request", "answer"]);
     assert_eq!(held, ["h1-post none none", "h2-post none none"]);
     let silence = seen.each("idle", &["verdict"]);
-    assert_eq!(silence, ["alive"; 4]);
+    assert_eq!(silence, ["alive"; 5]);
     assert_eq!(seen.report["best"]["carrier"], "h2");
 }
 
@@ -72,7 +79,7 @@ fn every_part_of_the_object_is_there() {
 fn in_the_clear_both_versions_are_found() {
     let serve = Serve::start();
     let seen = examine(&["-x", &serve.url, "echo:"]);
-    assert_eq!(seen.ways(), ALL_OPEN);
+    assert_eq!(seen.ways(), ALL_OPEN[..4]);
     assert_eq!(seen.report["tls"], serde_json::Value::Null);
     assert_eq!(
         seen.report["best"]["command"],
@@ -136,6 +143,26 @@ fn a_target_that_is_denied_is_something_to_ask_for() {
     assert!(ask.starts_with("Allow CONNECT to localhost:22"), "{ask}");
 }
 
+/// Without UDP that is said of HTTP/3, and nothing else changes.
+#[test]
+fn without_udp_there_is_no_http3() {
+    let mut serve = Serve::with(&["--self-signed", "--via", "h1,h2,h1-post,h2-post"]);
+    let pin = serve.pin();
+    let seen = examine(&["-x", &serve.url, "--pin", &pin, "echo:"]);
+    assert_eq!(seen.output.code, 0);
+    assert_eq!(seen.ways()[..4], ALL_OPEN[..4]);
+    assert_eq!(seen.ways()[4], "h3 unsupported");
+    let why = seen.report["ways"][4]["why"].as_str().expect("a reason");
+    assert!(why.contains("over QUIC"), "{why}");
+    assert_eq!(seen.codes(), Vec::<String>::new());
+    let by_quic = serve.url.replace("https", "h3");
+    let line = super::command()
+        .args(["-x", &by_quic])
+        .run()
+        .expect_failure(2);
+    assert!(line.contains("name it https://"), "{line}");
+}
+
 #[test]
 fn a_certificate_that_is_not_trusted_stops_everything_and_shows_its_pin() {
     let mut serve = Serve::with(&["--self-signed", "-v"]);
@@ -153,7 +180,7 @@ fn a_certificate_that_is_not_trusted_stops_everything_and_shows_its_pin() {
     // None by the first run, which sent no request.
     let tunnels = serve.tunnels();
     let asked = tunnels.iter().filter(|(_, target)| target == "echo:");
-    assert_eq!(asked.count(), 4, "{tunnels:?}");
+    assert_eq!(asked.count(), 5, "{tunnels:?}");
 }
 
 #[test]
@@ -177,7 +204,7 @@ fn a_chain_ends_at_its_last_hop() {
         "echo:",
         "--eof",
     ]);
-    assert_eq!(seen.ways(), ALL_OPEN);
+    assert_eq!(seen.ways(), ALL_OPEN[..4]);
     assert_eq!(seen.report["proxy"], second.url.as_str());
     let ends = seen.each("ends", &["client_first"]);
     assert_eq!(ends, ["kept"; 4]);
