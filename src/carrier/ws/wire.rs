@@ -4,11 +4,14 @@ use crate::wire::{Abort, BoxWire, Wire};
 use bytes::{Buf, Bytes};
 use futures_core::Stream;
 use futures_sink::Sink;
+use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
 use tokio_websockets::{
     ClientBuilder, CloseCode, Config, Error, Limits, Message, ServerBuilder, WebSocketStream,
 };
@@ -18,8 +21,16 @@ const MESSAGE: usize = 64 * 1024;
 /// Octets of one message of the other side's, which is there whole before any of it is passed on.
 const LONGEST: usize = 16 * 1024 * 1024;
 
+/// A client that has heard nothing for so long asks for a sign of life, so that nobody on the way takes the tunnel for
+/// forgotten: 55 or 60 seconds are usual there. Silence is no proof of death, since who is held up does not answer.
+const SILENCE: Duration = Duration::from_secs(20);
+
 pub struct WebSocket {
     stream: WebSocketStream<BoxWire>,
+    /// A client's next look at what was heard.
+    look: Option<Pin<Box<Sleep>>>,
+    /// Something came since the last one.
+    heard: bool,
     /// Each direction has an end of its own.
     halves: bool,
     /// Of the message that is being read.
@@ -40,17 +51,20 @@ impl WebSocket {
     /// After the handshake.
     pub fn client(wire: BoxWire, halves: bool) -> Self {
         let builder = ClientBuilder::new().config(config()).limits(limits());
-        WebSocket::new(builder.take_over(wire), halves)
+        let look = Box::pin(tokio::time::sleep(SILENCE));
+        WebSocket::new(builder.take_over(wire), halves, Some(look))
     }
 
     pub fn server(wire: BoxWire, halves: bool) -> Self {
         let builder = ServerBuilder::new().config(config()).limits(limits());
-        WebSocket::new(builder.serve(wire), halves)
+        WebSocket::new(builder.serve(wire), halves, None)
     }
 
-    fn new(stream: WebSocketStream<BoxWire>, halves: bool) -> Self {
+    fn new(stream: WebSocketStream<BoxWire>, halves: bool, look: Option<Pin<Box<Sleep>>>) -> Self {
         WebSocket {
             stream,
+            look,
+            heard: false,
             halves,
             inbox: Bytes::new(),
             read_ended: false,
@@ -94,10 +108,36 @@ impl WebSocket {
         Poll::Ready(Ok(()))
     }
 
+    /// Asks for a sign of life where there was none for long; nothing else waits for the answer.
+    fn poll_ping(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        while let Some(look) = &mut self.look
+            && look.as_mut().poll(cx).is_ready()
+        {
+            look.as_mut().reset(Instant::now() + SILENCE);
+            if std::mem::take(&mut self.heard) || self.closing {
+                continue;
+            }
+            // Where our own messages wait to be taken there is no silence to be filled.
+            if let Poll::Ready(ready) = self.stream().poll_ready(cx) {
+                ready?;
+                self.stream().start_send(Message::ping(Bytes::new()))?;
+                if let Poll::Ready(flushed) = self.stream().poll_flush(cx) {
+                    flushed?;
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Takes the next message with octets, or the end.
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let message = match ready!(self.stream().poll_next(cx)) {
+            let Poll::Ready(next) = self.stream().poll_next(cx) else {
+                self.poll_ping(cx).map_err(broken)?;
+                return Poll::Pending;
+            };
+            self.heard = true;
+            let message = match next {
                 Some(message) => message.map_err(broken)?,
                 None => return Poll::Ready(Err(cut("the WebSocket ended without a Close"))),
             };

@@ -1,8 +1,10 @@
 //! WebSocket by node's `ws` at either end.
 
 use crate::support::peers::{NodeServer, node};
-use crate::support::{Serve, Target, connect, pattern};
+use crate::support::{Listen, Serve, Target, connect, pattern, wait_until};
 use serde_json::json;
+use std::io::{Read, Write};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_server() {
@@ -18,6 +20,24 @@ fn a_server() {
         let request = server.request();
         assert_eq!(request["path"], "/.well-known/masque/tcp/any.test/1/");
     }
+}
+
+/// Silence is broken by pings, before those on the way take the tunnel for forgotten.
+#[test]
+fn a_long_silence() {
+    let script = include_str!("websocket_server.js");
+    let server = NodeServer::clear(script, &json!({ "halves": true }));
+    let url = server.url("http");
+    let listen = Listen::start(&["-x", &url, "--via", "h1-ws"], &["0:any.test:1"]);
+    let mut stream = crate::terminator::request::connect(listen.ports[0]);
+    stream.write_all(b"hello").expect("send");
+    stream.read_exact(&mut [0; 5]).expect("the echo");
+    let deadline = Instant::now() + Duration::from_secs(55);
+    wait_until("a ping", deadline, || {
+        server.lines().contains(&"ping".to_owned()).then_some(())
+    });
+    stream.write_all(b"again").expect("send");
+    stream.read_exact(&mut [0; 5]).expect("the echo");
 }
 
 #[test]

@@ -24,5 +24,6 @@ server.on('connection', (socket, request) => {
       if (data.length > 3) socket.send(data.subarray(3), { binary: true, fin: true });
     }
   });
+  socket.on('ping', () => console.log('ping'));
   socket.on('close', (code) => console.log('closed ' + code));
 });
