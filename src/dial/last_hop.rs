@@ -4,6 +4,7 @@ use crate::base::{Blame, Error, Kind, Result, Scheme, Stage, Target};
 use crate::carrier::h2::client::{Session, Slot};
 use crate::carrier::{Carrier, Version};
 use crate::dial::sessions::{Known, Making, Turn};
+use crate::dial::tend::Warm;
 use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Wanted, Way};
 
 /// A request goes out so often at most, each time in another session.
@@ -165,11 +166,11 @@ impl Way<'_> {
 
     /// Opens one more session with the last hop, for tunnels to come; nothing where it has none, or has
     /// as many as there may be.
-    pub async fn warm_up(&mut self, making: Making<'_>) -> Result<Option<Session>> {
+    pub async fn warm_up(&mut self, making: Making<'_>) -> Result<Option<Warm>> {
         let (mut via, _) = self.dialer.ladder.order(&self.dialer.hops[self.last()].via);
-        // A connection over QUIC is made when it is wanted.
+        self.choose_quic_or_tcp(&mut via, &mut Vec::new()).await?;
         if via.first().is_some_and(|c| c.is_quic()) {
-            return Ok(None);
+            return self.quic_session().await.map(Warm::Http3).map(Some);
         }
         via.retain(|c| !c.is_quic());
         if !self.sessions_possible(&via) {
@@ -188,7 +189,7 @@ impl Way<'_> {
             }
         };
         match self.deadline.run(began).await {
-            Ok(true) => Ok(Some(session)),
+            Ok(true) => Ok(Some(Warm::Http2(session))),
             Ok(false) => {
                 let cause = "the session ended as soon as it had begun";
                 let error = Error::new(Kind::CannotConnect, Stage::Request, Blame::Proxy, cause);

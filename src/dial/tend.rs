@@ -2,6 +2,7 @@
 
 use crate::base::Result;
 use crate::base::Setup;
+use crate::carrier::h3;
 use crate::dial::{Dialer, Session};
 use std::time::Duration;
 
@@ -10,10 +11,26 @@ const LOOK: Duration = Duration::from_secs(20);
 /// After one more session could not be opened for a busy one, for so long no other is.
 const NOT_AGAIN: Duration = Duration::from_secs(30);
 
+/// A session that is there.
+pub enum Warm {
+    Http2(Session),
+    Http3(h3::client::Session),
+}
+
+impl Warm {
+    /// Returns when no more tunnels can be opened in it.
+    pub async fn over(&mut self) {
+        match self {
+            Warm::Http2(session) => session.over().await,
+            Warm::Http3(session) => session.over().await,
+        }
+    }
+}
+
 impl Dialer {
     /// Opens a session with the last hop for tunnels to come; nothing where it has none, or has as many as
     /// there may be. How long that took is told too.
-    pub async fn warm_up(&self) -> Result<Option<(Session, Setup)>> {
+    pub async fn warm_up(&self) -> Result<Option<(Warm, Setup)>> {
         if self.hops.is_empty() {
             return Ok(None);
         }

@@ -118,6 +118,27 @@ fn many_tunnels_share_a_connection() {
     assert_eq!((tunnels.len(), clients.len()), (30, 1));
 }
 
+/// A connection is there before the first tunnel, and again when the proxy has come back.
+#[test]
+fn a_warm_connection() {
+    let mut serve = Serve::with(&["--self-signed"]);
+    let pin = serve.pin();
+    let url = serve.url.replace("https", "h3");
+    for args in [
+        ["-x", &url, "--via", "h3"],
+        ["-x", &serve.url, "--via", "auto"],
+    ] {
+        let more = ["--pin", &pin, "--warm", "1", "-v"];
+        let mut listen = Listen::start(&[&args[..], &more].concat(), &["0:echo:"]);
+        listen.process().wait_line("its session", |line| {
+            line.contains("a session is open").then_some(())
+        });
+        let at = format!("127.0.0.1:{}", listen.ports[0]);
+        let output = connect([at]).stdin("hello").run().expect_clean();
+        assert_eq!(output.stdout, b"hello");
+    }
+}
+
 /// A chain begins over QUIC and goes on in TCP; and nothing else is possible.
 #[test]
 fn in_a_chain() {

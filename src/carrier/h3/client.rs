@@ -118,6 +118,15 @@ impl Session {
         self.connection.close_reason().is_some() || self.said.goaway.borrow().is_some()
     }
 
+    /// Returns when that is so.
+    pub async fn over(&self) {
+        let mut goaway = self.said.goaway.subscribe();
+        tokio::select! {
+            _ = self.connection.closed() => {}
+            _ = goaway.wait_for(Option::is_some) => {}
+        }
+    }
+
     pub fn peer(&self) -> SocketAddr {
         self.connection.remote_address()
     }
