@@ -128,7 +128,7 @@ impl Way<'_> {
         let last = self.last();
         let sessions = &self.dialer.sessions;
         let turn = self.deadline.run(sessions.turn(not)).await;
-        let (known, slot) = match turn.map_err(|_| self.no_room())? {
+        let (known, slot) = match turn.map_err(|_| self.no_room(sessions.are_all()))? {
             Turn::Use(known, slot) => (known, slot),
             Turn::Make(making) => {
                 match self.new_session(making, wanted.via, wanted.others).await? {
@@ -223,12 +223,12 @@ impl Way<'_> {
         }
     }
 
-    /// Why the time has run out before anything could be asked.
-    fn no_room(&self) -> Error {
+    /// Why the time has run out before anything could be asked. `all` is whether there are as many sessions as there may be.
+    pub fn no_room(&self, all: bool) -> Error {
         let timeout = self.dialer.timeout(Stage::Request);
         self.name(
             self.last(),
-            match self.dialer.sessions.are_all() {
+            match all {
                 false => timeout,
                 true => {
                     let cause = "the sessions with the proxy have no room for another tunnel";

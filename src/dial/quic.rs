@@ -1,4 +1,4 @@
-//! A first hop over QUIC: no TCP below it, and one connection for all tunnels.
+//! A first hop over QUIC: no TCP below it, and few connections for all tunnels.
 
 use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::carrier::h3::client::{self, Session};
@@ -6,7 +6,7 @@ use crate::carrier::{HalfClose, Version};
 use crate::dial::credentials::Again;
 use crate::dial::tcp::{Role, not_resolved};
 use crate::dial::way::{NotOpened, OnWay, Wanted, Way, first_of};
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex as Turn;
 
@@ -16,10 +16,10 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A request that the proxy did not look at is made so often.
 const ATTEMPTS: usize = 4;
 
-/// The connection to the proxy, as long as it takes tunnels.
+/// The connections to the proxy that take tunnels: another one is made where all are full.
 #[derive(Default)]
 pub struct Quic {
-    session: Mutex<Option<Session>>,
+    sessions: Mutex<Vec<Session>>,
     /// One makes a connection, the others wait for it.
     making: Turn<()>,
     config: OnceLock<Result<quinn::ClientConfig, String>>,
@@ -28,18 +28,26 @@ pub struct Quic {
 impl Quic {
     /// There is a connection that takes tunnels.
     pub fn is_there(&self) -> bool {
-        self.known().is_some()
+        !self.sessions().is_empty()
     }
 
-    fn known(&self) -> Option<Session> {
-        let known = self.session.lock().ok()?.clone();
-        known.filter(|session| !session.is_over())
+    /// One with room; where there are `most` of them, any.
+    fn known(&self, most: usize) -> Option<Session> {
+        let sessions = self.sessions();
+        let all = sessions.len() >= most;
+        let usable = sessions.iter().filter(|session| all || !session.is_full());
+        let best = usable.min_by_key(|session| (session.is_full(), session.tunnels()));
+        best.cloned()
     }
 
-    fn remember(&self, session: &Session) {
-        if let Ok(mut known) = self.session.lock() {
-            *known = Some(session.clone());
-        }
+    fn are_all(&self, most: usize) -> bool {
+        self.sessions().len() >= most
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, Vec<Session>> {
+        let mut sessions = self.sessions.lock().unwrap_or_else(PoisonError::into_inner);
+        sessions.retain(|session| !session.is_over());
+        sessions
     }
 }
 
@@ -52,13 +60,15 @@ impl Way<'_> {
         let mut attempts = 1;
         loop {
             let session = self.quic_session().await?;
+            let all = self.dialer.quic.are_all(self.dialer.sessions.most());
             self.peer = Some(session.peer());
             let request = asking.sign(self.request(0, carrier, wanted.target)?);
             let started = Instant::now();
-            let opening = session.open(&request, self.last_question(wanted.others));
+            let opening = session.open(&request, self.last_question(wanted.others), all);
             let opened = self.deadline.run(opening).await;
             self.setup.request += started.elapsed();
-            let opened = opened.unwrap_or_else(|_| Err(self.dialer.timeout(Stage::Request).into()));
+            let late = |_| Err(self.no_room(all && session.is_full()).into());
+            let opened = opened.unwrap_or_else(late);
             let not = match opened {
                 Ok(opened) => {
                     asking.accepted();
@@ -67,7 +77,7 @@ impl Way<'_> {
                 Err(not) => not,
             };
             if not.refused.challenges.is_none() {
-                if not.unseen && attempts < ATTEMPTS {
+                if not.unseen && (attempts < ATTEMPTS || session.is_full()) {
                     attempts += 1;
                     continue;
                 }
@@ -84,12 +94,13 @@ impl Way<'_> {
     /// The connection to the proxy: that which is there, or a new one.
     pub async fn quic_session(&mut self) -> Result<Session> {
         let dialer = self.dialer;
-        if let Some(session) = dialer.quic.known() {
+        let most = dialer.sessions.most();
+        if let Some(session) = dialer.quic.known(most) {
             return Ok(session);
         }
         let turn = self.deadline.run(dialer.quic.making.lock()).await;
         let _turn = turn.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
-        match dialer.quic.known() {
+        match dialer.quic.known(most) {
             Some(made) => Ok(made),
             None => self.new_quic_session().await,
         }
@@ -137,7 +148,7 @@ impl Way<'_> {
             self.setup.tls = started.elapsed();
             match connected {
                 Ok(Some(Ok(session))) => {
-                    self.dialer.quic.remember(&session);
+                    self.dialer.quic.sessions().push(session.clone());
                     return Ok(session);
                 }
                 Ok(Some(Err(error))) => failed = Some(error.peer(Some(*address))),

@@ -98,6 +98,11 @@ impl Sessions {
         self.changed.clone()
     }
 
+    /// How many there may be.
+    pub fn most(&self) -> usize {
+        self.most
+    }
+
     /// So many as there may be.
     pub fn are_all(&self) -> bool {
         self.entries().len() >= self.most

@@ -118,6 +118,60 @@ fn many_tunnels_share_a_connection() {
     assert_eq!((tunnels.len(), clients.len()), (30, 1));
 }
 
+/// Where the proxy takes no more tunnels in a connection there is another one, and at the limit of those tunnels wait.
+#[test]
+fn a_connection_that_is_full() {
+    let mut serve = Serve::with(&["--self-signed", "--max-streams", "5", "-v"]);
+    let pin = serve.pin();
+    let url = serve.url.replace("https", "h3");
+    let echo = Target::echo();
+    let spec = format!("0:{}", echo.addr());
+    let open = |listen: &Listen| {
+        use std::io::{Read, Write};
+        let mut stream = crate::terminator::request::connect(listen.ports[0]);
+        stream.write_all(b"hello").expect("send");
+        stream.read_exact(&mut [0; 5]).expect("the echo");
+        stream
+    };
+    let listen = Listen::start(&["-x", &url, "--pin", &pin], &[&spec]);
+    let mut live: Vec<_> = (0..18).map(|_| open(&listen)).collect();
+    let tunnels = serve.tunnels();
+    let clients: std::collections::HashSet<&String> =
+        tunnels.iter().map(|(client, _)| client).collect();
+    assert_eq!((tunnels.len(), clients.len()), (18, 4));
+    // Room that was made is used.
+    live.clear();
+    wait_for_no_tunnels(&mut serve, 18);
+    live.extend((0..15).map(|_| open(&listen)));
+    let tunnels = serve.tunnels();
+    let clients: std::collections::HashSet<&String> =
+        tunnels.iter().map(|(client, _)| client).collect();
+    assert_eq!((tunnels.len(), clients.len()), (33, 4));
+
+    let few = ["-x", &url, "--pin", &pin, "--connections", "1", "-w", "2"];
+    let mut listen = Listen::start(&few, &[&spec]);
+    let live: Vec<_> = (0..5).map(|_| open(&listen)).collect();
+    let _sixth = crate::terminator::request::connect(listen.ports[0]);
+    listen.process().wait_line("that there is no room", |line| {
+        line.contains("no room for another tunnel").then_some(())
+    });
+    // And one that waits gets the room of one that ends.
+    std::thread::scope(|scope| {
+        let waiting = scope.spawn(|| open(&listen));
+        drop(live);
+        waiting.join().expect("a tunnel");
+    });
+}
+
+/// All that were opened have ended.
+fn wait_for_no_tunnels(serve: &mut Serve, count: usize) {
+    crate::support::wait_for("the tunnels' ends", || {
+        let lines = serve.process().lines();
+        let ends = lines.iter().filter(|line| line.contains(": closed after"));
+        (ends.count() == count).then_some(())
+    });
+}
+
 /// A connection is there before the first tunnel, and again when the proxy has come back.
 #[test]
 fn a_warm_connection() {

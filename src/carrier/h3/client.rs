@@ -5,7 +5,7 @@ use crate::base::{Blame, Error, Kind as ErrorKind, Stage};
 use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
-use crate::carrier::h3::stream::{Counted, Kind, Stream};
+use crate::carrier::h3::stream::{Counted, Kind, Stream, Tunnels};
 use crate::carrier::h3::{ALPN, FIELDS, at_client, code, qpack, socket};
 use crate::carrier::refused::{self, Refused};
 use crate::carrier::{HalfClose, Opened, greeting, signature};
@@ -18,9 +18,10 @@ use quinn::crypto::rustls::QuicClientConfig;
 use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
 use rustls::client::Resumption;
 use rustls::{AlertDescription, CertificateError};
+use std::future::Future;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 /// For a CONNECTION_CLOSE to leave.
@@ -31,7 +32,7 @@ const FAREWELL: Duration = Duration::from_millis(200);
 pub struct Session {
     connection: Connection,
     said: Arc<Said>,
-    tunnels: Arc<AtomicUsize>,
+    tunnels: Arc<Tunnels>,
     control: Arc<SendStream>,
     _endpoint: Endpoint,
 }
@@ -131,15 +132,39 @@ impl Session {
         self.connection.remote_address()
     }
 
-    /// Asks for a tunnel. Where the proxy has all the tunnels it takes, waits for one to end.
+    pub fn tunnels(&self) -> usize {
+        self.tunnels.count()
+    }
+
+    /// The proxy took no more tunnels in it, and none has ended since.
+    pub fn is_full(&self) -> bool {
+        self.tunnels.is_full()
+    }
+
+    /// Asks for a tunnel. Where the proxy has all the tunnels it takes, waits for one to end, or not: then it is full.
     pub async fn open(
         &self,
         request: &TunnelRequest,
         last_question: Deadline,
+        wait: bool,
     ) -> Result<Opened, NotOpened> {
-        let counted = Counted::new(&self.tunnels, Some(self.control.clone()));
-        let streams = self.connection.open_bi().await;
+        let mut opening = std::pin::pin!(self.connection.open_bi());
+        let at_once = opening
+            .as_mut()
+            .poll(&mut Context::from_waker(Waker::noop()));
+        let streams = match at_once {
+            Poll::Ready(streams) => streams,
+            Poll::Pending => {
+                self.tunnels.are_all();
+                // Where there is none, the leave to have one is still on its way.
+                if !wait && self.tunnels.count() > 0 {
+                    return Err(NotOpened::unseen(closed("takes no more tunnels".into())));
+                }
+                opening.await
+            }
+        };
         let streams = streams.map_err(|e| NotOpened::unseen(unanswered(&e)))?;
+        let counted = Counted::new(&self.tunnels, Some(self.control.clone()));
         let id = u64::from(VarInt::from(streams.0.id()));
         let opened = self.open_on(streams, counted, request, last_question);
         opened.await.map_err(|mut not| {

@@ -6,7 +6,7 @@ use crate::carrier::h3::congestion::Congestion;
 use crate::carrier::h3::connection::{self, Said};
 use crate::carrier::h3::frame::{self, Wrong};
 use crate::carrier::h3::socket::Batching;
-use crate::carrier::h3::stream::{Counted, Kind, Stream};
+use crate::carrier::h3::stream::{Counted, Kind, Stream, Tunnels};
 use crate::carrier::h3::{ALPN, at_server, code, name, qpack};
 use crate::carrier::{Carrier, Version};
 use crate::http::asked::{self, Method};
@@ -17,7 +17,7 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Connection, ConnectionError, RecvStream, SendStream, ServerConfig};
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// QUIC with the identity of `tls`; `streams` is how many tunnels a client may have at a time in one connection.
 pub fn config(
@@ -39,7 +39,7 @@ pub struct Session {
     connection: Connection,
     control: SendStream,
     _said: Arc<Said>,
-    tunnels: Arc<AtomicUsize>,
+    tunnels: Arc<Tunnels>,
     /// The id after that of the last request that was taken.
     next: AtomicU64,
 }
@@ -84,7 +84,7 @@ impl Session {
     }
 
     pub fn tunnels(&self) -> usize {
-        self.tunnels.load(Ordering::Acquire)
+        self.tunnels.count()
     }
 
     /// GOAWAY: no more requests, live tunnels go on.

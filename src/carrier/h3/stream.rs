@@ -6,7 +6,7 @@ use quinn::{Connection, RecvStream, SendStream};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
@@ -20,18 +20,40 @@ pub enum Kind {
     Post,
 }
 
+/// The tunnels of a connection.
+#[derive(Default)]
+pub struct Tunnels {
+    count: AtomicUsize,
+    /// The other side took no more of them, and none has ended since.
+    full: AtomicBool,
+}
+
+impl Tunnels {
+    pub fn count(&self) -> usize {
+        self.count.load(Ordering::Acquire)
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.full.load(Ordering::Acquire)
+    }
+
+    pub fn are_all(&self) {
+        self.full.store(true, Ordering::Release);
+    }
+}
+
 /// A tunnel among those of a connection, as long as this is held.
 pub struct Counted {
-    count: Arc<AtomicUsize>,
+    tunnels: Arc<Tunnels>,
     /// A client's: the end of a control stream is the connection's (RFC 9114 §6.2.1).
     _control: Option<Arc<SendStream>>,
 }
 
 impl Counted {
-    pub fn new(count: &Arc<AtomicUsize>, control: Option<Arc<SendStream>>) -> Self {
-        count.fetch_add(1, Ordering::AcqRel);
+    pub fn new(tunnels: &Arc<Tunnels>, control: Option<Arc<SendStream>>) -> Self {
+        tunnels.count.fetch_add(1, Ordering::AcqRel);
         Counted {
-            count: count.clone(),
+            tunnels: tunnels.clone(),
             _control: control,
         }
     }
@@ -39,7 +61,8 @@ impl Counted {
 
 impl Drop for Counted {
     fn drop(&mut self) {
-        self.count.fetch_sub(1, Ordering::AcqRel);
+        self.tunnels.count.fetch_sub(1, Ordering::AcqRel);
+        self.tunnels.full.store(false, Ordering::Release);
     }
 }
 
