@@ -68,7 +68,9 @@ async fn passed_on(probe: &Probe, seen: &mut Buffering, oracle: &Oracle) -> Resu
     match oracle.order(&mut wire, Order::Echo, patience).await {
         Ok(_) => seen.answer = "none",
         // It was there and said something.
-        Err(_) if oracle.accepted() > before => return answer_held(probe, seen, oracle).await,
+        Err(_) if oracle.accepts_after(before, SETTLE).await => {
+            return answer_held(probe, seen, oracle).await;
+        }
         Err(why) => return Err(why),
     }
     let back = timeout(patience, async {
@@ -172,10 +174,10 @@ async fn answer_held(probe: &Probe, seen: &mut Buffering, oracle: &Oracle) -> Re
         Some(200..300) => seen.request = "none",
         Some(status) => return Err(format!("the answer was {status}")),
         // Held whole, head and all; only our target can tell that the request has come.
-        None if oracle.accepted() > before => seen.request = "none",
+        None if oracle.accepts_after(before, SETTLE).await => seen.request = "none",
         None => return Err("no answer".into()),
     }
-    if oracle.accepted() == before {
+    if !oracle.accepts_after(before, LAST).await {
         return Err("our own target was not connected to".into());
     }
     let (order, _) = oracle.written(Order::Grow(MOST));

@@ -21,7 +21,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
@@ -44,7 +44,7 @@ pub struct Oracle {
 /// What the listeners and the probes share.
 pub struct State {
     secret: String,
-    accepted: AtomicUsize,
+    accepted: watch::Sender<usize>,
     accepted_tls: AtomicUsize,
     /// Tunnels open, and lead elsewhere.
     elsewhere: AtomicBool,
@@ -71,7 +71,7 @@ impl Oracle {
         let targets = (target(&plain)?, target(&tls)?);
         let state = Arc::new(State {
             secret: secret()?,
-            accepted: AtomicUsize::new(0),
+            accepted: watch::Sender::new(0),
             accepted_tls: AtomicUsize::new(0),
             elsewhere: AtomicBool::new(false),
             orders: AtomicU64::new(0),
@@ -81,7 +81,7 @@ impl Oracle {
         let shared = state.clone();
         let serving = accept(plain, move |stream| {
             let state = shared.clone();
-            state.accepted.fetch_add(1, Ordering::SeqCst);
+            state.accepted.send_modify(|count| *count += 1);
             async move { greeted(&state, Socket::from(stream)).await }
         });
         let shared_too = state.clone();
@@ -114,7 +114,16 @@ impl Oracle {
 
     /// Connections so far to the side without TLS.
     pub fn accepted(&self) -> usize {
-        self.state.accepted.load(Ordering::SeqCst)
+        *self.state.accepted.borrow()
+    }
+
+    /// There have been more than `before`, or there are in time: who asked for one may hear of it before it is taken here.
+    pub async fn accepts_after(&self, before: usize, patience: Duration) -> bool {
+        let mut accepted = self.state.accepted.subscribe();
+        let another = accepted.wait_for(|count| *count > before);
+        timeout(patience, another)
+            .await
+            .is_ok_and(|done| done.is_ok())
     }
 
     /// The same of the side with TLS.
