@@ -36,9 +36,9 @@ impl Terminator {
             // Its method does not tell.
             who.carrier = Carrier::H2Ws;
         }
-        rules.check_carrier(who.carrier)?;
         let ip = client.address.map(|a| a.ip());
         self.shares.request(ip)?;
+        rules.check_carrier(who.carrier)?;
         who.user = self
             .authenticate(rules, asked.method, fields, client)
             .await?;

@@ -66,7 +66,6 @@ impl Terminator {
             let Some(incoming) = incoming else {
                 return;
             };
-            // What is being refused, or waits for its first request, is not counted: it has proved its address, or costs nothing.
             let crowded = Arc::strong_count(&handshakes) > UNPROVEN;
             if crowded && incoming.may_retry() && !incoming.remote_address_validated() {
                 let _ = incoming.retry();

@@ -50,9 +50,7 @@ impl Rules {
             inner: None,
         }
     }
-}
 
-impl Rules {
     /// Whether requests by `carrier` are answered at all.
     pub fn check_carrier(&self, carrier: Carrier) -> Result<(), Refusal> {
         if self.carriers.is_empty() || self.carriers.contains(&carrier) {

@@ -4,7 +4,7 @@ use crate::accept::{Address, Listener, Rules, Server, Terminator};
 use crate::auth::{Login, Means, User, Users, basic};
 use crate::base::defaults::STREAMS;
 use crate::base::{Credentials, Error, Host, Proxy, Result, Scheme, Secret};
-use crate::carrier::{Version, h3};
+use crate::carrier::h3;
 use crate::dial::{Hop, TargetDialer};
 use crate::plan::RoutePlan;
 use crate::policy::{Baseline, Policy};
@@ -35,14 +35,9 @@ pub async fn start(plan: &RoutePlan) -> Result<(Hop, Server)> {
     let user = User::Plain(credentials.clone());
     rules.users = Some(Arc::new(Users::new([user]).map_err(Error::internal)?));
     let terminator = Terminator::of(rules);
-    let over_quic = plan.via.iter().flatten();
-    let over_quic = over_quic.into_iter().any(|c| c.version() == Version::Http3);
-    let quic = match over_quic {
-        true => {
-            Some(h3::server::config(&config, STREAMS, plan.congestion).map_err(Error::internal)?)
-        }
-        false => None,
-    };
+    let over_quic = plan.via.iter().flatten().any(|c| c.is_quic());
+    let quic = over_quic.then(|| h3::server::config(&config, STREAMS, plan.congestion));
+    let quic = quic.transpose().map_err(Error::internal)?;
     let (address, server) = listen(&terminator, quic).await?;
     let tls = ClientTls {
         pins: vec![pin],

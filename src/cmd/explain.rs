@@ -38,15 +38,16 @@ async fn way(plan: &RoutePlan, target: &Target) -> Value {
             0 => resolved(plan, proxy).await,
             _ => json!("by the proxy before"),
         };
+        let tls = matches!(proxy.scheme, Scheme::Https | Scheme::H3);
         let carriers: Vec<String> = plan.via[n].iter().map(ToString::to_string).collect();
         proxies.push(json!({
             "url": proxy.to_string(),
             "addresses": addresses,
             "carriers": carriers,
             "remembered": (n + 1 == list.len()).then(|| remembered(plan, list)).flatten(),
-            "tls": (proxy.scheme == Scheme::Https).then(|| trust(&plan.tls)),
+            "tls": tls.then(|| trust(&plan.tls)),
             "client_certificate": plan.tls.identity.as_ref()
-                .filter(|_| proxy.scheme == Scheme::Https)
+                .filter(|_| tls)
                 .map(|(file, _)| file.display().to_string()),
             "credentials": credentials(&plan.passwords[n]),
         }));

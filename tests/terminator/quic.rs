@@ -118,7 +118,7 @@ impl Translator {
                 if forget.swap(false, Ordering::SeqCst) {
                     far = None;
                 }
-                let far = far.get_or_insert_with(|| outside(&near, client, to));
+                let far = far.get_or_insert_with(|| outside(&near, client, to, &Arc::default()));
                 let _ = far.send(&datagram[..length]);
                 passed.fetch_add(1, Ordering::SeqCst);
             }
@@ -127,20 +127,63 @@ impl Translator {
     }
 }
 
-fn outside(near: &UdpSocket, client: SocketAddr, to: u16) -> UdpSocket {
+/// A socket of a client's own towards `to`; what comes back goes to the client.
+fn outside(near: &UdpSocket, client: SocketAddr, to: u16, answered: &Arc<AtomicBool>) -> UdpSocket {
     let far = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
     far.connect((Ipv4Addr::LOCALHOST, to)).expect("a peer");
     let limit = Some(Duration::from_secs(40));
     far.set_read_timeout(limit).expect("to ask");
     let (back, near) = (far.try_clone(), near.try_clone());
     let (back, near) = (back.expect("a copy"), near.expect("a copy"));
+    let answered = answered.clone();
     thread::spawn(move || {
         let mut datagram = [0; 65536];
         while let Ok(length) = back.recv(&mut datagram) {
+            answered.store(true, Ordering::SeqCst);
             let _ = near.send_to(&datagram[..length], client);
         }
     });
     far
+}
+
+/// A proxy that gave up before its side of the handshake was done has not seen the request, which is made again.
+#[test]
+fn a_handshake_whose_end_is_lost() {
+    let args = ["--self-signed", "--allow-builtin", "--header-timeout", "1s"];
+    let mut serve = Serve::with(&args);
+    let pin = serve.pin();
+    let near = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).expect("bind");
+    let port = near.local_addr().expect("address").port();
+    let (lost, to) = (Arc::new(AtomicU64::new(0)), serve.port);
+    let counted = lost.clone();
+    thread::spawn(move || {
+        // The client, its socket outside, and whether the terminator has answered.
+        let mut clients: Vec<(SocketAddr, UdpSocket, Arc<AtomicBool>)> = Vec::new();
+        let mut datagram = [0; 65536];
+        while let Ok((length, client)) = near.recv_from(&mut datagram) {
+            let known = clients.iter().position(|(known, ..)| *known == client);
+            let at = known.unwrap_or_else(|| {
+                let answered = Arc::new(AtomicBool::new(false));
+                let far = outside(&near, client, to, &answered);
+                clients.push((client, far, answered));
+                clients.len() - 1
+            });
+            let (_, far, answered) = &clients[at];
+            // Of the first client only what comes before the answer gets through.
+            match at == 0 && answered.load(Ordering::SeqCst) {
+                true => drop(counted.fetch_add(1, Ordering::SeqCst)),
+                false => drop(far.send(&datagram[..length])),
+            }
+        }
+    });
+    let url = format!("h3://127.0.0.1:{port}");
+    let output = connect(["-x", &url, "--pin", &pin, "echo:"])
+        .feed(Feed::Pattern(4, 10_000))
+        .hash_only()
+        .run();
+    let hash = output.expect_clean().stdout_sha256;
+    assert_eq!(hash, Pattern::sha256(4, 10_000));
+    assert!(lost.load(Ordering::SeqCst) > 0);
 }
 
 /// RFC 9000 §9.3.1: a tunnel goes on where the client's address changes on the way.

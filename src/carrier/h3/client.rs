@@ -15,7 +15,10 @@ use crate::http::{Field, Fields, TunnelRequest};
 use crate::tls::failure::{self, With};
 use crate::wire::{BoxWire, Deadline};
 use quinn::crypto::rustls::QuicClientConfig;
-use quinn::{ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
+use quinn::{
+    ClientConfig, Connection, ConnectionError, Endpoint, RecvStream, SendStream,
+    TransportErrorCode, VarInt,
+};
 use rustls::client::Resumption;
 use rustls::{AlertDescription, CertificateError};
 use std::future::Future;
@@ -170,8 +173,20 @@ impl Session {
         opened.await.map_err(|mut not| {
             // RFC 9114 §5.2: those from the id of a GOAWAY on were not processed.
             not.unseen |= self.said.goaway.borrow().is_some_and(|first| id >= first);
+            not.unseen |= self.was_closed_in_handshake();
             not
         })
+    }
+
+    /// The proxy gave up before its side of the handshake was done, and so before it could read any request: only then an
+    /// end that an application wanted is told as one of the transport's (RFC 9000 §10.2.3).
+    fn was_closed_in_handshake(&self) -> bool {
+        match self.connection.close_reason() {
+            Some(ConnectionError::ConnectionClosed(close)) => {
+                close.error_code == TransportErrorCode::APPLICATION_ERROR
+            }
+            _ => false,
+        }
     }
 
     async fn open_on(

@@ -8,6 +8,7 @@
 use quinn::udp::{RecvMeta, Transmit};
 use quinn::{AsyncUdpSocket, Endpoint, EndpointConfig, ServerConfig, TokioRuntime, UdpPoller};
 use quinn::{Connection, Runtime};
+use socket2::SockRef;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::{self, IoSliceMut};
@@ -19,11 +20,23 @@ use std::task::{Context, Poll};
 /// Octets of a batch, at most: what the length field of UDP over IPv4 has room for.
 const BATCH: usize = 65_507;
 
+/// Octets that wait in the kernel, either way: a burst of a fast peer's is not to be lost because we were busy for a
+/// millisecond. The kernel gives what it allows (`net.core.rmem_max`, `wmem_max`).
+const QUEUE: usize = 2 * 1024 * 1024;
+
 /// QUIC on a socket. Without `server` it only begins connections.
 pub fn endpoint(
     socket: UdpSocket,
     server: Option<ServerConfig>,
 ) -> io::Result<(Endpoint, Arc<Batching>)> {
+    let queues = SockRef::from(&socket);
+    // Linux says twice what was asked for.
+    if queues.recv_buffer_size()? < 2 * QUEUE {
+        queues.set_recv_buffer_size(QUEUE)?;
+    }
+    if queues.send_buffer_size()? < 2 * QUEUE {
+        queues.set_send_buffer_size(QUEUE)?;
+    }
     let runtime = Arc::new(TokioRuntime);
     let batching = Arc::new(Batching {
         inner: runtime.wrap_udp_socket(socket)?,
