@@ -139,14 +139,15 @@ fn a_connection_that_is_full() {
     let clients: std::collections::HashSet<&String> =
         tunnels.iter().map(|(client, _)| client).collect();
     assert_eq!((tunnels.len(), clients.len()), (18, 4));
-    // Room that was made is used.
+    // Room that was made is used, as soon as the proxy's word for it has come: without it there would be seven.
     live.clear();
     wait_for_no_tunnels(&mut serve, 18);
     live.extend((0..15).map(|_| open(&listen)));
     let tunnels = serve.tunnels();
     let clients: std::collections::HashSet<&String> =
         tunnels.iter().map(|(client, _)| client).collect();
-    assert_eq!((tunnels.len(), clients.len()), (33, 4));
+    assert_eq!(tunnels.len(), 33);
+    assert!(clients.len() < 7, "{clients:?}");
 
     let few = ["-x", &url, "--pin", &pin, "--connections", "1", "-w", "2"];
     let mut listen = Listen::start(&few, &[&spec]);

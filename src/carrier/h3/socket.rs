@@ -30,12 +30,12 @@ pub fn endpoint(
     server: Option<ServerConfig>,
 ) -> io::Result<(Endpoint, Arc<Batching>)> {
     let queues = SockRef::from(&socket);
-    // Linux says twice what was asked for.
-    if queues.recv_buffer_size()? < 2 * QUEUE {
-        queues.set_recv_buffer_size(QUEUE)?;
+    // Where it may be no more, it stays as it is.
+    if queues.recv_buffer_size()? < QUEUE {
+        let _ = queues.set_recv_buffer_size(QUEUE);
     }
-    if queues.send_buffer_size()? < 2 * QUEUE {
-        queues.set_send_buffer_size(QUEUE)?;
+    if queues.send_buffer_size()? < QUEUE {
+        let _ = queues.set_send_buffer_size(QUEUE);
     }
     let runtime = Arc::new(TokioRuntime);
     let batching = Arc::new(Batching {
