@@ -112,10 +112,7 @@ fn many_tunnels_share_a_connection() {
             });
         }
     });
-    let tunnels = serve.tunnels();
-    let clients: std::collections::HashSet<&String> =
-        tunnels.iter().map(|(client, _)| client).collect();
-    assert_eq!((tunnels.len(), clients.len()), (30, 1));
+    assert_eq!(clients_of(&serve, 30), 1);
 }
 
 /// Where the proxy takes no more tunnels in a connection there is another one, and at the limit of those tunnels wait.
@@ -135,19 +132,13 @@ fn a_connection_that_is_full() {
     };
     let listen = Listen::start(&["-x", &url, "--pin", &pin], &[&spec]);
     let mut live: Vec<_> = (0..18).map(|_| open(&listen)).collect();
-    let tunnels = serve.tunnels();
-    let clients: std::collections::HashSet<&String> =
-        tunnels.iter().map(|(client, _)| client).collect();
-    assert_eq!((tunnels.len(), clients.len()), (18, 4));
+    assert_eq!(clients_of(&serve, 18), 4);
     // Room that was made is used, as soon as the proxy's word for it has come: without it there would be seven.
     live.clear();
     wait_for_no_tunnels(&mut serve, 18);
     live.extend((0..15).map(|_| open(&listen)));
-    let tunnels = serve.tunnels();
-    let clients: std::collections::HashSet<&String> =
-        tunnels.iter().map(|(client, _)| client).collect();
-    assert_eq!(tunnels.len(), 33);
-    assert!(clients.len() < 7, "{clients:?}");
+    let clients = clients_of(&serve, 33);
+    assert!(clients < 7, "{clients}");
 
     let few = ["-x", &url, "--pin", &pin, "--connections", "1", "-w", "2"];
     let mut listen = Listen::start(&few, &[&spec]);
@@ -162,6 +153,16 @@ fn a_connection_that_is_full() {
         drop(live);
         waiting.join().expect("a tunnel");
     });
+}
+
+/// How many connections so many tunnels came in, once all of them are told of.
+fn clients_of(serve: &Serve, count: usize) -> usize {
+    let tunnels = crate::support::wait_for("the tunnels' lines", || {
+        let tunnels = serve.tunnels();
+        (tunnels.len() == count).then_some(tunnels)
+    });
+    let clients = tunnels.into_iter().map(|(client, _)| client);
+    clients.collect::<std::collections::HashSet<_>>().len()
 }
 
 /// All that were opened have ended.
