@@ -178,7 +178,7 @@ fn a_certificate_that_is_not_trusted_stops_everything_and_shows_its_pin() {
     assert_eq!(seen.ways(), ALL_OPEN);
     assert_eq!(seen.report["best"]["carrier"], "h2");
     // None by the first run, which sent no request.
-    let tunnels = serve.tunnels();
+    let tunnels = serve.wait_tunnels(5);
     let asked = tunnels.iter().filter(|(_, target)| target == "echo:");
     assert_eq!(asked.count(), 5, "{tunnels:?}");
 }

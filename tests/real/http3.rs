@@ -157,10 +157,7 @@ fn a_connection_that_is_full() {
 
 /// How many connections so many tunnels came in, once all of them are told of.
 fn clients_of(serve: &Serve, count: usize) -> usize {
-    let tunnels = crate::support::wait_for("the tunnels' lines", || {
-        let tunnels = serve.tunnels();
-        (tunnels.len() == count).then_some(tunnels)
-    });
+    let tunnels = serve.wait_tunnels(count);
     let clients = tunnels.into_iter().map(|(client, _)| client);
     clients.collect::<std::collections::HashSet<_>>().len()
 }

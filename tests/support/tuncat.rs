@@ -61,6 +61,14 @@ impl Serve {
         lines.iter().filter_map(|line| tunnel(line)).collect()
     }
 
+    /// The same, once it has told of so many: its lines come after what they tell of.
+    pub fn wait_tunnels(&self, count: usize) -> Vec<(String, String)> {
+        wait_for(&format!("{count} tunnels in the log"), || {
+            let tunnels = self.tunnels();
+            (tunnels.len() >= count).then_some(tunnels)
+        })
+    }
+
     pub fn process(&mut self) -> &mut Proc {
         &mut self.process
     }

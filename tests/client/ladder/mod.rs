@@ -234,7 +234,8 @@ fn many_at_a_time() {
                 });
             }
         });
-        let clients: HashSet<String> = scene.serve.tunnels().into_iter().map(|t| t.0).collect();
+        let tunnels = scene.serve.wait_tunnels(20);
+        let clients: HashSet<String> = tunnels.into_iter().map(|t| t.0).collect();
         assert_eq!(clients.len(), 1, "{carrier}: {clients:?}");
         assert_eq!(echo.accepted(), 20);
     }
