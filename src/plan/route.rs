@@ -330,7 +330,9 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
     for (n, scheme) in hops.iter().enumerate() {
         let typed = if n + 1 == hops.len() { &typed[..] } else { &[] };
         all.push(match (scheme, typed) {
-            (scheme, []) if scheme.is_socks() => vec![Carrier::Socks],
+            (scheme, typed) if scheme.is_socks() && (typed.is_empty() || is_auto(typed)) => {
+                vec![Carrier::Socks]
+            }
             (scheme, _) if scheme.is_socks() => {
                 let cause = format!("--via is for HTTP proxies, and the last proxy is {scheme}://");
                 return Err(Error::usage(cause));
@@ -343,6 +345,7 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
                 return Err(Error::usage(cause));
             }
             (Scheme::H3, []) => vec![Carrier::H3],
+            (Scheme::H3, typed) if is_auto(typed) => vec![Carrier::H3, Carrier::H3Post],
             (Scheme::H2c, []) => vec![Carrier::H2],
             (scheme, typed) => possible(*scheme, n, typed)?,
         });
@@ -350,10 +353,15 @@ fn via(hops: Vec<Scheme>, typed: &[Via]) -> Result<Vec<Vec<Carrier>>> {
     Ok(all)
 }
 
+/// `--via auto`: whatever a proxy can do.
+fn is_auto(typed: &[Carrier]) -> bool {
+    typed == Carrier::LADDER
+}
+
 /// Those of `typed` that proxy `n` of a way can be used with; what it cannot is left out where something is left.
 fn possible(scheme: Scheme, n: usize, typed: &[Carrier]) -> Result<Vec<Carrier>> {
     // In the clear nothing tells which version a proxy speaks, and next to all speak HTTP/1.1.
-    let auto = typed == Carrier::LADDER;
+    let auto = is_auto(typed);
     let can_be = |carrier: &&Carrier| match (scheme, carrier.version()) {
         (Scheme::H3, version) => version == Version::Http3,
         (Scheme::H2c, version) => version == Version::Http2,

@@ -193,6 +193,45 @@ fn in_the_clear() {
     }
 }
 
+/// Of each kind of proxy the list is what can be had there.
+#[test]
+fn what_a_scheme_can_do() {
+    for (urls, carriers) in [
+        (
+            &["https://a.test:1"][..],
+            "h3, h2, h1, h2-post, h1-post, h1-ws, h2-ws",
+        ),
+        (
+            &["http://b.test:1", "https://a.test:1"],
+            "h2, h1, h2-post, h1-post, h1-ws, h2-ws",
+        ),
+        (&["http://a.test:1"], "h1, h1-post, h1-ws"),
+        (&["h2c://a.test:1"], "h2, h2-post, h2-ws"),
+        (&["h3://a.test:1"], "h3, h3-post"),
+        (&["socks5h://a.test:1"], "socks"),
+    ] {
+        let proxies = urls.iter().flat_map(|url| ["-x", url]);
+        let pinned = [
+            "--resolve",
+            "a.test:1:127.0.0.1",
+            "--resolve",
+            "b.test:1:127.0.0.1",
+        ];
+        let run = connect(proxies).args(pinned);
+        let output = run.args(["--via", "auto", "--explain", "--json", "h.test:1"]);
+        let decision = output.run().expect_code(0).stdout;
+        let decision: Value = serde_json::from_slice(&decision).expect("a JSON object");
+        let proxies = decision["proxies"].as_array().expect("proxies");
+        let last = proxies.last().expect("a proxy")["carriers"].as_array();
+        let names: Vec<&str> = last
+            .expect("carriers")
+            .iter()
+            .filter_map(Value::as_str)
+            .collect();
+        assert_eq!(names.join(", "), carriers, "{urls:?}");
+    }
+}
+
 /// Nothing of the ladder is a way around trust.
 #[test]
 fn a_certificate_that_is_not_trusted() {
