@@ -146,8 +146,8 @@ impl Terminator {
     ) {
         let mut live = true;
         let mut stranger = std::pin::pin!(self.is_stranger(&client));
-        // Before its first request it has as long as a head may take.
-        let (mut patience, mut used) = (self.shares.limits().head_timeout, Instant::now());
+        // One that is kept warm has no requests for long; strangers are given less.
+        let mut used = Instant::now();
         loop {
             if session.tunnels() > 0 {
                 used = Instant::now();
@@ -156,10 +156,8 @@ impl Terminator {
                 coming = session.next() => coming,
                 () = draining.begun(), if live => {
                     live = false;
+                    // It leaves before the end that follows: who has just asked must learn that nobody has read it.
                     session.drain().await;
-                    if session.tunnels() == 0 {
-                        return session.end(h3::code::NO_ERROR, "");
-                    }
                     continue;
                 }
                 () = tokio::time::sleep(LOOK), if !live => {
@@ -168,9 +166,10 @@ impl Terminator {
                     }
                     continue;
                 }
-                () = tokio::time::sleep(patience.max(LOOK)), if live && !patience.is_zero() => {
-                    if session.tunnels() == 0 && used.elapsed() >= patience {
-                        return session.end(h3::code::NO_ERROR, "");
+                () = tokio::time::sleep(IDLE), if live => {
+                    if session.tunnels() == 0 && used.elapsed() >= IDLE {
+                        live = false;
+                        session.drain().await;
                     }
                     continue;
                 }
@@ -186,7 +185,7 @@ impl Terminator {
                 coming.reject();
                 continue;
             }
-            (patience, used) = (IDLE, Instant::now());
+            used = Instant::now();
             let (this, client, kept) = (self.clone(), client.clone(), kept.tunnel());
             tokio::spawn(async move { this.quic_request(coming, client, kept).await });
         }

@@ -10,8 +10,8 @@ use crate::dial::way::{Next, NotOpened, OnHop, OnWay, Wanted, Way};
 /// A request goes out so often at most, each time in another session.
 const ATTEMPTS: usize = 16;
 
-/// Nobody was asked for anything yet, and nobody has shown to be somebody else.
-fn is_unasked(error: &Error) -> bool {
+/// Of an attempt to connect: another way may do better, since nobody has shown to be somebody else.
+pub fn is_no_connection(error: &Error) -> bool {
     matches!(error.stage(), Stage::Connect | Stage::Tls)
         && error.kind() != Kind::CertificateNotTrusted
 }
@@ -55,9 +55,24 @@ impl Way<'_> {
             };
             let before = left.len();
             match next {
-                Next::Nothing if over_quic && is_unasked(&error) => left.retain(|c| !c.is_quic()),
-                Next::Nothing if is_unasked(&error) => {
-                    spare.extend(left.drain(..).filter(|c| c.is_quic()));
+                Next::Unasked => {
+                    match over_quic {
+                        true => left.retain(|c| !c.is_quic()),
+                        false => {
+                            spare.extend(left.drain(..).filter(|c| c.is_quic()));
+                            // Whatever said that TCP is the way.
+                            ladder.forget();
+                            if !spare.is_empty() && self.rescued_by_quic().await {
+                                left.append(&mut spare);
+                            }
+                        }
+                    }
+                    if left.is_empty() {
+                        return Err(error);
+                    }
+                    tracing::info!("{error}; next: {}", left[0]);
+                    known |= !over_quic;
+                    continue;
                 }
                 Next::Nothing | Next::Session { .. } => return Err(error),
                 Next::Carrier(carrier) => left.retain(|c| *c != carrier),
@@ -201,13 +216,21 @@ impl Way<'_> {
 
     /// The connection to the last hop. Where no version of `offer` can be had, others may be tried.
     async fn reach_last(&mut self, offer: &[Carrier], others: bool) -> Result<OnHop, NotOpened> {
+        let last = self.last();
         let fits = |at: &mut OnHop| offer.iter().any(|c| c.version() == at.version);
         let ready = self.ready.get_mut().ok();
         if let Some(ready) = ready.and_then(|ready| ready.take_if(fits)) {
             return Ok(ready);
         }
         let versions = |v: Version| offer.iter().all(|c| c.version() == v);
-        match self.reach(self.last(), offer).await {
+        // Silence must leave time for QUIC.
+        let whole = self.deadline;
+        if self.dialer.hops[last].via.iter().any(|c| c.is_quic()) {
+            self.deadline = whole.halfway();
+        }
+        let reached = self.reach(last, offer).await;
+        self.deadline = whole;
+        match reached {
             Ok(at) => Ok(at),
             Err(error) => Err(NotOpened {
                 next: match offer.first().map(|c| c.version()) {
@@ -216,6 +239,7 @@ impl Way<'_> {
                     {
                         Next::Version(only)
                     }
+                    _ if is_no_connection(&error) => Next::Unasked,
                     _ => Next::Nothing,
                 },
                 error,

@@ -9,11 +9,14 @@ use std::fs;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// Octets of the file that are read, and lines that are kept.
 const MOST_OCTETS: u64 = 64 * 1024;
 const MOST_LINES: usize = 200;
+
+static TURN: AtomicU64 = AtomicU64::new(0);
 
 /// Of one way to a proxy.
 #[derive(Clone, Debug)]
@@ -69,9 +72,12 @@ impl Memory {
             builder.recursive(true).mode(0o700).create(folder)?;
         }
         // Another process reads the old lines or the new ones, and never a part of them.
-        let new = self
-            .file
-            .with_extension(format!("{}.new", std::process::id()));
+        // Whoever else writes, in this process or where process ids are others, has another name.
+        let since = SystemTime::now().duration_since(UNIX_EPOCH);
+        let nanos = since.map_or(0, |since| since.subsec_nanos());
+        let turn = TURN.fetch_add(1, Ordering::Relaxed);
+        let own = format!("{}-{turn}-{nanos}.new", std::process::id());
+        let new = self.file.with_extension(own);
         let mut options = fs::OpenOptions::new();
         options.write(true).create(true).truncate(true).mode(0o600);
         options.open(&new)?.write_all(text.as_bytes())?;

@@ -4,8 +4,9 @@ use crate::base::{Blame, Error, Host, Kind, Result, Stage, Target};
 use crate::carrier::h3::client::{self, Session};
 use crate::carrier::{HalfClose, Version};
 use crate::dial::credentials::Again;
+use crate::dial::last_hop::is_no_connection;
 use crate::dial::tcp::{Role, not_resolved};
-use crate::dial::way::{NotOpened, OnWay, Wanted, Way, first_of};
+use crate::dial::way::{Next, NotOpened, OnWay, Wanted, Way, first_of};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Mutex as Turn;
@@ -59,7 +60,13 @@ impl Way<'_> {
         let mut asking = asking.map_err(|e| self.name(0, e))?;
         let mut attempts = 1;
         loop {
-            let session = self.quic_session().await?;
+            let session = self.quic_session().await.map_err(|error| NotOpened {
+                next: match is_no_connection(&error) {
+                    true => Next::Unasked,
+                    false => Next::Nothing,
+                },
+                error,
+            })?;
             let all = self.dialer.quic.are_all(self.dialer.sessions.most());
             self.peer = Some(session.peer());
             let request = asking.sign(self.request(0, carrier, wanted.target)?);
@@ -77,8 +84,8 @@ impl Way<'_> {
                 Err(not) => not,
             };
             if not.refused.challenges.is_none() {
-                if not.unseen && (attempts < ATTEMPTS || session.is_full()) {
-                    attempts += 1;
+                if not.unseen && (attempts < ATTEMPTS || not.full) {
+                    attempts += usize::from(!not.full);
                     continue;
                 }
                 return Err(self.not_opened(0, carrier, not.refused.error));

@@ -62,6 +62,8 @@ pub struct NotOpened {
 /// What may be tried after that.
 pub enum Next {
     Nothing,
+    /// All that does not need the connection, of which none came about: nobody was asked for anything.
+    Unasked,
     /// The same request in another session: the proxy certainly did not process it in this one, which
     /// is full or takes no more.
     Session {

@@ -45,6 +45,8 @@ pub struct NotOpened {
     pub refused: Refused,
     /// The proxy certainly did not process the request: it may be made again (RFC 9114 §4.1.1).
     pub unseen: bool,
+    /// It was not even sent, for want of a stream.
+    pub full: bool,
 }
 
 impl NotOpened {
@@ -52,6 +54,7 @@ impl NotOpened {
         NotOpened {
             refused: error.into(),
             unseen: true,
+            full: false,
         }
     }
 }
@@ -61,6 +64,7 @@ impl<R: Into<Refused>> From<R> for NotOpened {
         NotOpened {
             refused: refused.into(),
             unseen: false,
+            full: false,
         }
     }
 }
@@ -161,16 +165,33 @@ impl Session {
                 self.tunnels.are_all();
                 // Where there is none, the leave to have one is still on its way.
                 if !wait && self.tunnels.count() > 0 {
-                    return Err(NotOpened::unseen(closed("takes no more tunnels".into())));
+                    return Err(NotOpened {
+                        full: true,
+                        ..NotOpened::unseen(closed("takes no more tunnels".into()))
+                    });
                 }
-                opening.await
+                tokio::select! {
+                    streams = opening => streams,
+                    // RFC 9114 §5.2: no request is begun after a GOAWAY.
+                    () = self.over() => {
+                        return Err(NotOpened::unseen(closed("takes no more tunnels".into())));
+                    }
+                }
             }
         };
         let streams = streams.map_err(|e| NotOpened::unseen(unanswered(&e)))?;
         let counted = Counted::new(&self.tunnels, Some(self.control.clone()));
         let id = u64::from(VarInt::from(streams.0.id()));
-        let opened = self.open_on(streams, counted, request, last_question);
-        opened.await.map_err(|mut not| {
+        let opening = self.open_on(streams, counted, request, last_question);
+        let mut goaway = self.said.goaway.subscribe();
+        let opened = tokio::select! {
+            biased;
+            opened = opening => opened,
+            Ok(_) = goaway.wait_for(|first| first.is_some_and(|first| id >= first)) => {
+                Err(NotOpened::unseen(closed("takes no more tunnels".into())))
+            }
+        };
+        opened.map_err(|mut not| {
             // RFC 9114 §5.2: those from the id of a GOAWAY on were not processed.
             not.unseen |= self.said.goaway.borrow().is_some_and(|first| id >= first);
             not.unseen |= self.was_closed_in_handshake();

@@ -200,6 +200,10 @@ fn tls(args: &Serve) -> Result<Option<(TlsAcceptor, Pin)>> {
             let hint = "give --cert and --key, or --self-signed";
             return Err(Error::usage("--client-ca needs TLS").hint(hint));
         }
+        _ if !(speaks(args, Version::Http1) || speaks(args, Version::Http2)) => {
+            let hint = "give --cert and --key, or --self-signed";
+            return Err(Error::usage("--via: HTTP/3 needs TLS").hint(hint));
+        }
         _ => return Ok(None),
     };
     let identity = identity.map_err(Error::usage)?;
@@ -214,13 +218,19 @@ fn tls(args: &Serve) -> Result<Option<(TlsAcceptor, Pin)>> {
     Ok(Some((TlsAcceptor::from(Arc::new(config)), pin)))
 }
 
+/// All of them if empty.
 fn carriers(args: &Serve) -> Vec<Carrier> {
-    args.via.iter().flat_map(|via| via.0.clone()).collect()
+    let named: Vec<Carrier> = args.via.iter().flat_map(|via| via.0.clone()).collect();
+    match named == Carrier::LADDER {
+        true => Vec::new(),
+        false => named,
+    }
 }
 
 /// One of the carriers needs this version.
 fn speaks(args: &Serve, version: Version) -> bool {
-    args.via.is_empty() || carriers(args).iter().any(|c| c.version() == version)
+    let carriers = carriers(args);
+    carriers.is_empty() || carriers.iter().any(|c| c.version() == version)
 }
 
 /// How connections are accepted.
