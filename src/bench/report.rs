@@ -284,9 +284,10 @@ pub struct Held {
 }
 
 impl Held {
-    /// Octets of all processes together for one tunnel.
+    /// Octets of all processes together for one tunnel; nothing where they became smaller meanwhile: what they gave
+    /// back of earlier turns hides what few tunnels take.
     pub fn per_tunnel(&self) -> Option<f64> {
         let all: i64 = self.memory.iter().map(|(_, m)| m.grown()).sum();
-        (self.opened > 0 && !self.memory.is_empty()).then(|| all as f64 / self.opened as f64)
+        (self.opened > 0 && all > 0).then(|| all as f64 / self.opened as f64)
     }
 }

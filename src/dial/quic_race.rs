@@ -18,10 +18,12 @@ const LAST_CHANCE: Duration = Duration::from_secs(2);
 /// Of two failures that one is told which came later on the way, or is a verdict; else that of TCP, where silence is rare.
 fn more_telling(quic: Error, tcp: Error) -> Error {
     let later = quic.stage() == Stage::Tls && tcp.stage() != Stage::Tls;
-    match later || quic.kind() == Kind::CertificateNotTrusted {
-        true => quic,
-        false => tcp,
-    }
+    let (told, other) = match later || quic.kind() == Kind::CertificateNotTrusted {
+        true => (quic, tcp),
+        false => (tcp, quic),
+    };
+    tracing::info!("also: {other}");
+    told
 }
 
 impl Way<'_> {
@@ -53,7 +55,12 @@ impl Way<'_> {
 
     /// A last try over QUIC, where TCP has failed.
     pub async fn rescued_by_quic(&mut self) -> bool {
-        matches!(timeout(LAST_CHANCE, self.quic_session()).await, Ok(Ok(_)))
+        match timeout(LAST_CHANCE, self.quic_session()).await {
+            Ok(Ok(_)) => return true,
+            Ok(Err(error)) => tracing::info!("nor is it reached over QUIC: {error}"),
+            Err(_) => tracing::info!("nor is there an answer over QUIC"),
+        }
+        false
     }
 
     /// What came first.

@@ -20,24 +20,32 @@ fn expect_all(report: &Value, lanes: &[&str], modes: &[&str]) {
     let direct = report["lanes"][0]["kind"] == "direct";
     for lane in lanes {
         for mode in modes {
-            let measured = measured(report, lane, mode);
-            assert_eq!(
-                measured["errors"],
-                Value::Array(Vec::new()),
-                "{lane} {mode}"
-            );
+            let of_lane = measured(report, lane, mode);
+            assert_eq!(of_lane["errors"], Value::Array(Vec::new()), "{lane} {mode}");
+            if *mode == "hold" && memory_fell(&of_lane["held"]) {
+                assert!(of_lane["value"].is_null(), "{lane}: {of_lane:#}");
+                continue;
+            }
             assert!(
-                number(&measured["value"]["mean"]) > 0.0,
-                "{lane} {mode}: {measured:#}"
+                number(&of_lane["value"]["mean"]) > 0.0,
+                "{lane} {mode}: {of_lane:#}"
             );
-            if direct && *lane != "direct" {
+            let compared = direct && *lane != "direct";
+            if compared && !measured(report, "direct", mode)["value"].is_null() {
                 assert!(
-                    number(&measured["ratio"]["mean"]) > 0.0,
-                    "{lane} {mode}: {measured:#}"
+                    number(&of_lane["ratio"]["mean"]) > 0.0,
+                    "{lane} {mode}: {of_lane:#}"
                 );
             }
         }
     }
+}
+
+/// What earlier turns left was given back while the tunnels were opened, and it was more than these took.
+fn memory_fell(held: &Value) -> bool {
+    let processes = held["memory"].as_array().expect("memory");
+    let all = |when: &str| processes.iter().map(|p| number(&p[when])).sum::<f64>();
+    all("after_bytes") <= all("before_bytes")
 }
 
 const CARRIERS: [&str; 4] = ["h1", "h2", "h1-post", "h2-post"];

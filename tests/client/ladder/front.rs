@@ -35,7 +35,7 @@ pub enum Tcp {
 }
 
 /// How things stand.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode {
     /// Of the terminator.
     pub port: u16,
@@ -45,7 +45,8 @@ pub struct Mode {
 
 pub struct Front {
     pub port: u16,
-    mode: Arc<Mutex<Mode>>,
+    /// And how often it was set.
+    mode: Arc<Mutex<(Mode, u64)>>,
     over: Arc<AtomicBool>,
 }
 
@@ -58,7 +59,7 @@ impl Front {
         });
         let front = Front {
             port: listener.local_addr().expect("address").port(),
-            mode: Arc::new(Mutex::new(mode)),
+            mode: Arc::new(Mutex::new((mode, 0))),
             over: Arc::default(),
         };
         let (mode, over) = (front.mode.clone(), front.over.clone());
@@ -67,7 +68,7 @@ impl Front {
                 if over.load(Ordering::SeqCst) {
                     break;
                 }
-                let now = *mode.lock().expect("mode");
+                let (now, _) = *mode.lock().expect("mode");
                 if let Ok(stream) = stream {
                     thread::spawn(move || connection(stream, now));
                 }
@@ -80,7 +81,8 @@ impl Front {
 
     /// For all that comes from now on.
     pub fn set(&self, mode: Mode) {
-        *self.mode.lock().expect("mode") = mode;
+        let mut now = self.mode.lock().expect("mode");
+        *now = (mode, now.1 + 1);
     }
 
     /// `https://127.0.0.1:PORT`.
@@ -130,8 +132,8 @@ fn pass(mut from: &TcpStream, mut to: &TcpStream) {
     let _ = to.shutdown(Shutdown::Write);
 }
 
-fn datagrams(socket: &UdpSocket, mode: &Mutex<Mode>, over: &AtomicBool) {
-    let mut clients: HashMap<SocketAddr, (UdpSocket, Mode)> = HashMap::new();
+fn datagrams(socket: &UdpSocket, mode: &Mutex<(Mode, u64)>, over: &AtomicBool) {
+    let mut clients: HashMap<SocketAddr, (UdpSocket, Mode, u64)> = HashMap::new();
     let mut datagram = [0; 65536];
     loop {
         let Ok((count, client)) = socket.recv_from(&mut datagram) else {
@@ -140,14 +142,13 @@ fn datagrams(socket: &UdpSocket, mode: &Mutex<Mode>, over: &AtomicBool) {
         if over.load(Ordering::SeqCst) {
             return;
         }
-        let known = clients.contains_key(&client);
-        if !known {
-            let now = *mode.lock().expect("mode");
-            if let Ok(far) = upstream(socket, client, now.port) {
-                clients.insert(client, (far, now));
-            }
+        let (now, turn) = *mode.lock().expect("mode");
+        // The port may have been another client's before, when things stood otherwise.
+        let known = clients.get(&client).is_some_and(|known| known.2 == turn);
+        if !known && let Ok(far) = upstream(socket, client, now.port) {
+            clients.insert(client, (far, now, turn));
         }
-        let Some((far, mode)) = clients.get(&client) else {
+        let Some((far, mode, _)) = clients.get(&client) else {
             continue;
         };
         match mode.udp {

@@ -404,7 +404,7 @@ fn a_thousand_runs() {
             let mut bytes = number.to_be_bytes().to_vec();
             bytes.extend(crate::support::pattern(number, dice.of(50_000)));
             let run = run(&front.url(), &cert, cache.path());
-            let run = run.args(["--via", "auto", &target.addr()]);
+            let run = run.args(["--via", "auto", "-v", &target.addr()]);
             let output = run.stdin(bytes.clone()).run();
             let shown = format!("run {number}, {} with {mode:?}: {output:?}", SETS[set]);
             let over_udp =
