@@ -76,14 +76,18 @@ impl Scene {
     }
 }
 
+/// Of both ends, in seconds: what stands in the way is the front, never a machine whose disk makes everybody wait.
+const PATIENCE: &str = "60";
+
 fn serve(certificate: &Certificate, args: &[&str]) -> Serve {
     let (cert, key) = (certificate.cert(), certificate.key());
     let tls = ["--cert", &cert, "--key", &key, "--allow-builtin"];
+    let tls = [&tls[..], &["--header-timeout", PATIENCE]].concat();
     Serve::with(&[&tls, args].concat())
 }
 
 fn run(url: &str, cert: &str, cache: &Path) -> Run {
-    connect(["-x", url, "--cacert", cert, "-w", "20"]).env("XDG_CACHE_HOME", cache)
+    connect(["-x", url, "--cacert", cert, "-w", PATIENCE]).env("XDG_CACHE_HOME", cache)
 }
 
 #[test]
