@@ -13,8 +13,8 @@ pub const BELIEVED: Duration = Duration::from_secs(600);
 #[derive(Default)]
 pub struct Ladder {
     learned: Mutex<Learned>,
-    /// One finds out what the proxy is reached over, the others wait.
-    pub finding: Turn<()>,
+    /// One finds out what the proxy is reached over, the others wait. When the last of them found nothing.
+    pub finding: Turn<Option<Instant>>,
 }
 
 #[derive(Default)]

@@ -40,13 +40,20 @@ impl Way<'_> {
         if !undecided || dialer.quic.is_there() {
             return Ok(false);
         }
+        let arrived = Instant::now();
         let finding = self.deadline.run(dialer.ladder.finding.lock()).await;
-        let _finding = finding.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
-        if !dialer.quic.is_there() && !dialer.ladder.is_over_tcp() {
-            let won = self.race(&tcp).await?;
+        let mut failed = finding.map_err(|_| self.name(0, dialer.timeout(Stage::Connect)))?;
+        // One that failed while this one waited says enough: a race each, one after another, would outlast the
+        // patience of most. TCP is tried, and QUIC at the end.
+        let failed_meanwhile = failed.is_some_and(|at| at > arrived);
+        if !dialer.quic.is_there() && !dialer.ladder.is_over_tcp() && !failed_meanwhile {
+            let won = self.race(&tcp).await;
+            *failed = won.is_err().then(Instant::now);
+            let won = won?;
             tracing::info!("{} came first", won.name());
             dialer.ladder.reached_over(won);
         }
+        drop(failed);
         if !dialer.quic.is_there() {
             spare.extend(left.extract_if(.., |c| c.is_quic()));
         }

@@ -8,7 +8,7 @@ use front::{Front, Mode, Tcp, Udp};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
-use std::net::Shutdown;
+use std::net::{Ipv4Addr, Shutdown, TcpStream};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -297,6 +297,28 @@ fn nothing_works() {
     let line = connect(["-x", &url, "--via", "auto", "echo:"]).run();
     let line = line.expect_failure(7);
     assert!(line.contains("refused"), "{line}");
+}
+
+/// Tunnels that begin together fail together: the last of them is told what TCP met, and not that its time is over.
+#[test]
+fn nothing_works_for_many() {
+    const TUNNELS: usize = 40;
+    let scene = Scene::with(&[], Udp::Blocked, Tcp::Resets);
+    let (url, cert) = (scene.front.url(), scene.certificate.cert());
+    let args = ["-x", &url, "--cacert", &cert, "--via", "auto", "-w", "20"];
+    let listen = Listen::start(&args, &["0:echo:"]);
+    let at = (Ipv4Addr::LOCALHOST, listen.ports[0]);
+    let clients: Vec<TcpStream> = (0..TUNNELS)
+        .map(|_| TcpStream::connect(at).expect("a client"))
+        .collect();
+    let failures = crate::support::wait_for("failures", || {
+        let mut lines = listen.process.lines();
+        lines.retain(|line| line.contains(": proxy https://"));
+        (lines.len() == TUNNELS).then_some(lines)
+    });
+    let impatient = |line: &&String| line.contains("no answer");
+    assert_eq!(failures.iter().find(impatient), None, "{failures:#?}");
+    drop(clients);
 }
 
 /// Credentials are wrong on every rung: the first answer counts.
