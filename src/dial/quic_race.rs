@@ -53,7 +53,6 @@ impl Way<'_> {
             tracing::info!("{} came first", won.name());
             dialer.ladder.reached_over(won);
         }
-        drop(failed);
         if !dialer.quic.is_there() {
             spare.extend(left.extract_if(.., |c| c.is_quic()));
         }

@@ -82,7 +82,7 @@ impl Serve {
 
 /// A running `tuncat listen`.
 pub struct Listen {
-    pub process: Proc,
+    process: Proc,
     /// The port of each TCP listener, in the order of the `-L`.
     pub ports: Vec<u16>,
 }

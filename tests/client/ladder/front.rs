@@ -35,7 +35,7 @@ pub enum Tcp {
 }
 
 /// How things stand.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug)]
 pub struct Mode {
     /// Of the terminator.
     pub port: u16,

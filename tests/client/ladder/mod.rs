@@ -81,9 +81,9 @@ const PATIENCE: &str = "60";
 
 fn serve(certificate: &Certificate, args: &[&str]) -> Serve {
     let (cert, key) = (certificate.cert(), certificate.key());
-    let tls = ["--cert", &cert, "--key", &key, "--allow-builtin"];
-    let tls = [&tls[..], &["--header-timeout", PATIENCE]].concat();
-    Serve::with(&[&tls, args].concat())
+    let tls = ["--cert", &cert, "--key", &key];
+    let all = ["--allow-builtin", "--header-timeout", PATIENCE];
+    Serve::with(&[&tls[..], &all, args].concat())
 }
 
 fn run(url: &str, cert: &str, cache: &Path) -> Run {
@@ -306,19 +306,18 @@ fn nothing_works_for_many() {
     let scene = Scene::with(&[], Udp::Blocked, Tcp::Resets);
     let (url, cert) = (scene.front.url(), scene.certificate.cert());
     let args = ["-x", &url, "--cacert", &cert, "--via", "auto", "-w", "20"];
-    let listen = Listen::start(&args, &["0:echo:"]);
+    let mut listen = Listen::start(&args, &["0:echo:"]);
     let at = (Ipv4Addr::LOCALHOST, listen.ports[0]);
-    let clients: Vec<TcpStream> = (0..TUNNELS)
+    let _clients: Vec<TcpStream> = (0..TUNNELS)
         .map(|_| TcpStream::connect(at).expect("a client"))
         .collect();
     let failures = crate::support::wait_for("failures", || {
-        let mut lines = listen.process.lines();
+        let mut lines = listen.process().lines();
         lines.retain(|line| line.contains(": proxy https://"));
         (lines.len() == TUNNELS).then_some(lines)
     });
     let impatient = |line: &&String| line.contains("no answer");
     assert_eq!(failures.iter().find(impatient), None, "{failures:#?}");
-    drop(clients);
 }
 
 /// Credentials are wrong on every rung: the first answer counts.
